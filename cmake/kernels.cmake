@@ -1,0 +1,1 @@
+nibble_layer(kernels DEPENDS base formats)
