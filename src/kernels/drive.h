@@ -1,0 +1,81 @@
+// Threads over kernels: splits the work of one operation among a pool, gives every thread its scratch. Built with ordinary
+// flags. Nothing here changes a result: the bits do not depend on the number of threads.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "formats/tensor_view.h"
+#include "kernels/kernels.h"
+
+namespace nibble {
+
+// 64-byte aligned memory that grows and is reused: no allocation per token.
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  AlignedBuffer(AlignedBuffer&& other) noexcept;
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept;
+  ~AlignedBuffer();
+  // At least `bytes` bytes; contents are lost when it grows.
+  void* reserve(size_t bytes);
+  template <class T>
+  T* get(size_t count) { return static_cast<T*>(reserve(count * sizeof(T))); }
+
+ private:
+  void* data_ = nullptr;
+  size_t capacity_ = 0;
+};
+
+// Columns of floats and, made on demand once each, their quantized forms: q, k and v share one quantization.
+class Columns {
+ public:
+  // x: (columns, stride) floats, `length` of each used; must stay unchanged until the next set().
+  void set(const float* x, int64_t length, int64_t stride, int columns);
+  int64_t length() const { return length_; }
+  int columns() const { return columns_; }
+
+ private:
+  friend class Driver;
+  const float* x_ = nullptr;
+  int64_t length_ = 0, stride_ = 0;
+  int columns_ = 0;
+  bool quantized_[4] = {};
+  struct Quantized { AlignedBuffer codes, scales, sums; } storage_[4];
+};
+
+class Driver {
+ public:
+  Driver(const KernelTable& table, ThreadPool& pool);
+  const KernelTable& table() const { return table_; }
+  ThreadPool& pool() const { return pool_; }
+
+  // out: (columns, out_stride); one matrix.
+  void matmul(const TensorView& weights, Columns& x, float* out, int64_t out_stride);
+  // Several matrices that read the same columns (q, k, v; gate, up), in one parallel region.
+  struct Output { const TensorView* weights; float* out; int64_t out_stride; };
+  void matmul(const Output* outputs, int count, Columns& x);
+  // All tokens and kv heads of one span; args.token_begin, token_end, kv_head and scratch are set here.
+  void attention(AttentionArgs args, int tokens);
+  // body(begin, end) over [0, count) in multiples of grain; serial when count * cost_ns is small.
+  template <class Body>
+  void parallel_for(int64_t count, int64_t grain, double cost_ns, const Body& body) {
+    if (pool_.threads() == 1 || double(count) * cost_ns < kSerialNs) { if (count > 0) body(int64_t(0), count); return; }
+    pool_.run([&](int thread) {
+      const WorkRange range = split_range(count, grain, thread, pool_.threads());
+      if (range.begin < range.end) body(range.begin, range.end);
+    });
+  }
+  // The tensor's trailing scale (I2_S), else 1.
+  static float tensor_scale(const TensorView& weights);
+
+ private:
+  static constexpr double kSerialNs = 5000;  // below this, waking workers costs more than it gains
+  void quantize(Columns& x, ActivationKind kind);
+  QuantizedColumns quantized(const Columns& x, ActivationKind kind) const;
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  std::vector<AlignedBuffer> scratch_;  // one a thread
+};
+
+}  // namespace nibble

@@ -1,0 +1,113 @@
+// The kernel table: every arithmetic routine that exists once per ISA, as plain function pointers over plain buffers.
+// kernels/target.cpp fills one table per ISA; kernels.cpp picks the best one at start-up. Kernels compute the range they
+// are given on the calling thread; splitting among threads is in kernels/drive.h. Results are the same bits on every
+// ISA, thread count, chunking and batch (docs/bit-rules.md).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "formats/quant_formats.h"
+
+namespace nibble {
+
+// Activations of several tokens ("columns"), quantized for the formats of one ActivationKind.
+struct QuantizedColumns {
+  const int8_t* codes = nullptr;   // (columns, length): in [-127, 127]
+  const float* scales = nullptr;   // (columns, scales_per_column)
+  const int16_t* sums = nullptr;   // (columns, length / 16): sum of each 16 codes
+  int64_t scales_per_column = 0;   // length / 32, length / 256 or 1
+};
+
+// out[c * out_stride + r] = dot(weights row r, column c) for r in [row_begin, row_end), c in [0, columns).
+struct MatmulArgs {
+  const uint8_t* weights = nullptr;  // row 0 of the tensor, in file order
+  size_t row_bytes = 0;
+  int64_t length = 0;                // values per row (K), whole blocks of the format
+  float tensor_scale = 1;            // I2_S only
+  int64_t row_begin = 0, row_end = 0;
+  int columns = 0;
+  const float* x = nullptr;          // float formats: (columns, x_stride)
+  int64_t x_stride = 0;
+  QuantizedColumns q;                // integer formats
+  float* out = nullptr;
+  int64_t out_stride = 0;
+  uint8_t* scratch = nullptr;        // matmul_scratch_bytes(length, columns), 64-byte aligned, this thread's own
+};
+size_t matmul_scratch_bytes(int64_t length, int columns);
+
+// A page of the KV cache holds kKvPageTokens consecutive positions of one sequence, for all layers. For one layer:
+// K as f16 (kv_heads, head_dim, kKvPageTokens): transposed, so that scores vectorise over positions;
+// V as f16 (kv_heads, kKvPageTokens, head_dim).
+inline constexpr int kKvPageTokens = 64;
+// Attention over a long KV is cut at absolute multiples of this many positions; partial results merge in order.
+inline constexpr int kAttentionChunk = 512;
+
+struct AttentionArgs {
+  const float* q = nullptr;  // (tokens, q_stride): (heads, head_dim) each, RoPE applied
+  int64_t q_stride = 0;
+  float* out = nullptr;      // (tokens, out_stride): (heads, head_dim) each
+  int64_t out_stride = 0;
+  int64_t first_position = 0;  // of token 0; token t sees positions [max(0, p - window + 1), p], p = first_position + t
+  int heads = 0, kv_heads = 0, head_dim = 0;  // head_dim a multiple of 8, at most kMaxHeadDim
+  const uint16_t* const* k_pages = nullptr;   // page i: positions [i, i+1) * kKvPageTokens, this layer's K
+  const uint16_t* const* v_pages = nullptr;
+  float scale = 1;
+  float softcap = 0;            // 0: none; else cap * tanh(s / cap)
+  int64_t window = 0;           // 0: none
+  const float* sinks = nullptr; // (heads): an extra logit per head that takes weight and adds no value, or null
+  // The part of the work: tokens [token_begin, token_end) of kv head `kv_head`.
+  int token_begin = 0, token_end = 0, kv_head = 0;
+  float* scratch = nullptr;     // attention_scratch_floats(...) floats, 64-byte aligned, this thread's own
+};
+inline constexpr int kMaxHeadDim = 512;
+size_t attention_scratch_floats(int heads_per_kv, int head_dim);
+
+enum class RopeKind : uint8_t { kNone, kAdjacentPairs, kHalves };  // NORM and NEOX in the field's terms
+enum class Activation : uint8_t { kSilu, kGelu, kReluSquared };    // gelu is the tanh form
+
+struct KernelTable {
+  const char* name;  // "scalar", "avx2", "avxvnni", "avx512", "neon_dot", "neon_i8mm"
+
+  // By format_index(); null where a format has no kernel (activation-only formats).
+  void (*matmul[kFormatCount])(const MatmulArgs&);
+
+  // Quantizes one column of `length` values: s = amax / 127 per group, code = round_to_even(x / s). kPerRow uses
+  // s = max(amax, 1e-5) / 127. Non-finite values must not reach it.
+  void (*quantize_column)(ActivationKind kind, const float* x, int64_t length, int8_t* codes, float* scales, int16_t* sums);
+
+  // Elementwise, n values each unless stated.
+  void (*rms_norm)(float* out, const float* x, const float* weight, int64_t n, float eps);  // weight may be null: ones
+  void (*layer_norm)(float* out, const float* x, const float* weight, const float* bias, int64_t n, float eps);
+  void (*add)(float* out, const float* a, const float* b, int64_t n);
+  void (*scale)(float* x, float factor, int64_t n);
+  void (*scale_add)(float* out, const float* a, const float* b, float factor, int64_t n);  // out = a + factor * b
+  void (*softcap)(float* x, float cap, int64_t n);
+  // out = activation(gate) * up
+  void (*gated)(Activation activation, float* out, const float* gate, const float* up, int64_t n);
+  // In place on (heads, head_dim); cos and sin hold rotated_dim / 2 values each for this token's position; values beyond
+  // rotated_dim stay.
+  void (*rope)(RopeKind kind, float* x, int heads, int head_dim, int rotated_dim, const float* cos, const float* sin);
+  // Stores one token's K and V, (kv_heads, head_dim) floats each, into slot [0, kKvPageTokens) of its page, as f16.
+  void (*kv_store)(uint16_t* k_page, uint16_t* v_page, const float* k, const float* v, int kv_heads, int head_dim, int slot);
+  void (*attention)(const AttentionArgs&);
+  // x = exp(x - max) / sum over n values, in place; returns log(sum(exp(x - max))) + max.
+  float (*softmax)(float* x, int64_t n);
+  float (*max)(const float* x, int64_t n);
+  // Decodes one row of any format to floats (embedding lookup); tensor_scale is used by I2_S only.
+  void (*decode_row)(FormatId format, const uint8_t* row, int64_t length, float tensor_scale, float* out);
+};
+
+// The table in use: the best the CPU has, or the one NIBBLE_FORCE_ISA names (an unknown or unavailable name is reported by
+// kernel_selection_error() and the best is used).
+const KernelTable& kernels();
+const char* kernel_selection_error();
+// Every table this binary holds that this CPU can run, worst first; tests and benchmarks iterate over it.
+struct KernelTables {
+  const KernelTable* const* begin_;
+  const KernelTable* const* end_;
+  const KernelTable* const* begin() const { return begin_; }
+  const KernelTable* const* end() const { return end_; }
+};
+KernelTables available_kernels();
+
+}  // namespace nibble
