@@ -1,0 +1,103 @@
+// A model ready to run: config, weights, RoPE, and the forward pass over spans of sequences. Immutable after
+// load; whoever runs it brings a Workspace (one a thread of control) and the sequences.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "formats/gguf.h"
+#include "kernels/drive.h"
+#include "model/kv_cache.h"
+#include "model/model_config.h"
+#include "model/rope.h"
+#include "model/weights.h"
+
+namespace nibble {
+
+// Consecutive tokens of one sequence, and what is wanted of them.
+struct Span {
+  enum class Want : uint8_t {
+    kNothing,     // fill the KV cache only
+    kLastLogits,  // (vocabulary) floats, of the last token
+    kAllLogits,   // (tokens, vocabulary)
+    kHidden,      // (tokens, width): after the last norm
+  };
+  KvSequence* sequence = nullptr;
+  int64_t first_position = 0;  // must be sequence->length(); truncate the sequence first to go back
+  std::span<const int32_t> tokens;
+  Want want = Want::kLastLogits;
+};
+
+// Sees activations just before weights multiply them.
+class ActivationObserver {
+ public:
+  virtual ~ActivationObserver() = default;
+  // x: (columns, stride) floats, the first `length` of each used. `layer` is the number of layers for
+  // kOutput.
+  virtual void observe(int layer, ActivationRole role, const float* x, int64_t length, int64_t stride,
+                       int columns) = 0;
+};
+
+// Tokens in one forward pass, over all spans.
+inline constexpr int64_t kMaxStepTokens = 16384;
+
+// Buffers of the forward pass; they grow to the largest step seen and stay, so that steady decoding allocates
+// nothing. Not thread-safe; any model may use it, one at a time.
+class Workspace {
+ public:
+  explicit Workspace(Driver& driver) : driver_(driver) {}
+  Driver& driver() const { return driver_; }
+
+ private:
+  friend class ForwardPass;
+  Driver& driver_;
+  AlignedBuffer residual, normed, q, k, v, heads, projected, gate, up, rope, local_rope, wanted;
+  Columns columns;
+  struct Column {
+    uint32_t span = 0;
+    uint32_t token = 0;
+    int64_t position = 0;
+  };
+  std::vector<Column> tokens;
+  std::vector<int> outputs;  // columns that something is wanted of
+};
+
+struct ModelOptions {
+  int64_t context = 0;  // positions a sequence may have; 0: the model's. Above the model's is refused.
+};
+
+class Model {
+ public:
+  using Options = ModelOptions;
+  // The kernels are those that will run it: formats without one are refused here.
+  static Result<std::unique_ptr<Model>> load(std::shared_ptr<const GgufFile> file,
+                                             const Options& options = {},
+                                             const KernelTable& table = kernels());
+
+  const ModelConfig& config() const { return config_; }
+  const ModelWeights& weights() const { return weights_; }
+  const GgufFile& file() const { return *file_; }
+  int64_t context() const { return context_; }  // as configured
+
+  // Floats that forward() writes for one span.
+  int64_t output_floats(const Span& span) const;
+  // Runs all spans in one pass and stores their keys and values. outputs: the output_floats of each span, in
+  // order, and no more. A token's result does not depend on what else is in the pass, on chunking or on
+  // threads. On an error (bad token id, context or KV pool exceeded, values not finite) no sequence has
+  // grown.
+  Status forward(Workspace& workspace, std::span<const Span> spans, std::span<float> outputs,
+                 ActivationObserver* observer = nullptr) const;
+
+ private:
+  friend class ForwardPass;
+  Model() = default;
+  std::shared_ptr<const GgufFile> file_;
+  ModelConfig config_;
+  ModelWeights weights_;
+  Rope rope_, local_rope_;
+  int64_t context_ = 0;
+};
+
+}  // namespace nibble
