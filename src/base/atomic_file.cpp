@@ -1,0 +1,170 @@
+#include "base/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "base/quote.h"
+
+namespace nibble {
+
+namespace {
+
+constexpr size_t kBufferBytes = size_t(1) << 20;
+constexpr mode_t kPermissionBits = 07777;
+
+std::unexpected<Error> refuse(std::string_view action, const std::string& path, int error) {
+  const bool missing = error == ENOENT || error == ENOTDIR;
+  return fail(missing ? ErrorKind::kNotFound : ErrorKind::kIo, "cannot ", action, " ", quoted(path, PATH_MAX),
+              ": ", std::strerror(error));
+}
+
+std::string directory_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string random_hex() {
+  std::random_device device;
+  const uint64_t number = (uint64_t(device()) << 32) | device();
+  std::string text(16, '0');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = "0123456789abcdef"[(number >> (4 * i)) & 15];
+  return text;
+}
+
+// A new file beside `target`; returns its descriptor and name.
+Result<std::pair<int, std::string>> create_beside(const std::string& target) {
+  constexpr size_t kMaxStem = 200;  // a file name has at most 255 bytes; the suffix needs 21
+  const size_t slash = target.rfind('/');
+  const size_t begin = slash == std::string::npos ? 0 : slash + 1;
+  const std::string stem = target.substr(0, std::min(target.size(), begin + kMaxStem));
+  for (int attempt = 0;; ++attempt) {
+    std::string name = concat(stem, ".", random_hex(), ".tmp");
+    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd >= 0) return std::pair(fd, std::move(name));
+    if (errno != EEXIST || attempt == 16) return refuse("create a file beside", target, errno);
+  }
+}
+
+}  // namespace
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  if (path.empty() || path.find('\0') != std::string::npos)
+    return fail(ErrorKind::kInvalidArgument, "cannot write to a file named ", quoted(path));
+  AtomicFile file;
+  file.path_ = path;
+  struct stat info;
+  const bool exists = ::stat(path.c_str(), &info) == 0;
+  if (exists && !S_ISREG(info.st_mode))
+    return fail(ErrorKind::kInvalidArgument, "cannot write to ", quoted(path, PATH_MAX), ": it is ",
+                S_ISDIR(info.st_mode) ? "a directory" : "not a regular file");
+  if (exists) {
+    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+    if (!real) return refuse("resolve", path, errno);
+    file.path_ = real.get();
+  }
+  NIBBLE_TRY(auto beside, create_beside(file.path_));
+  file.fd_ = beside.first;
+  file.temporary_ = std::move(beside.second);
+  if (exists && ::fchmod(file.fd_, info.st_mode & kPermissionBits) != 0)
+    return file.failed("set the permissions of", errno);
+  file.buffer_.reserve(kBufferBytes);
+  return file;
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept { *this = std::move(other); }
+
+AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(temporary_, other.temporary_);
+  std::swap(fd_, other.fd_);
+  std::swap(written_, other.written_);
+  std::swap(buffer_, other.buffer_);
+  return *this;
+}
+
+AtomicFile::~AtomicFile() { discard(); }
+
+void AtomicFile::discard() {
+  if (fd_ < 0) return;
+  ::close(std::exchange(fd_, -1));
+  ::unlink(temporary_.c_str());
+}
+
+std::unexpected<Error> AtomicFile::failed(std::string_view action, int error) {
+  discard();
+  return refuse(action, path_, error);
+}
+
+std::unexpected<Error> AtomicFile::finished() const {
+  return fail(ErrorKind::kInternal, quoted(path_, PATH_MAX), " used after it was completed or had failed");
+}
+
+Status AtomicFile::reserve(uint64_t bytes) {
+  if (fd_ < 0) return finished();
+  if (bytes > uint64_t(std::numeric_limits<off_t>::max())) return failed("reserve space for", EFBIG);
+  if (bytes == 0 || ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, off_t(bytes)) == 0) return {};
+  if (errno != ENOSPC && errno != EFBIG && errno != EDQUOT) return {};
+  const int error = errno;
+  discard();
+  return fail(ErrorKind::kIo, "cannot write ", bytes, " bytes to ", quoted(path_, PATH_MAX), ": ",
+              std::strerror(error));
+}
+
+Status AtomicFile::write(std::span<const std::byte> bytes) {
+  if (fd_ < 0) return finished();
+  written_ += bytes.size();
+  if (buffer_.size() + bytes.size() > kBufferBytes) {
+    NIBBLE_CHECK_OK(write_through(buffer_));
+    buffer_.clear();
+    if (bytes.size() >= kBufferBytes) return write_through(bytes);
+  }
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  return {};
+}
+
+Status AtomicFile::write_through(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return failed("write to", count < 0 ? errno : EIO);
+    bytes = bytes.subspan(size_t(count));
+  }
+  return {};
+}
+
+Status AtomicFile::commit() {
+  if (fd_ < 0) return finished();
+  NIBBLE_CHECK_OK(write_through(buffer_));
+  if (::fsync(fd_) != 0) return failed("sync", errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("put in place", errno);
+  const int closed = ::close(std::exchange(fd_, -1));
+  if (closed != 0) return refuse("close", path_, errno);
+  // The rename itself must survive a power cut. Some file systems cannot sync a directory: EINVAL is no
+  // failure.
+  const int directory = ::open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return refuse("open the directory of", path_, errno);
+  const int synced = ::fsync(directory);
+  const int error = errno;
+  ::close(directory);
+  if (synced != 0 && error != EINVAL) return refuse("sync the directory of", path_, error);
+  return {};
+}
+
+Status write_file_atomically(const std::string& path, std::string_view contents) {
+  NIBBLE_TRY(AtomicFile file, AtomicFile::create(path));
+  NIBBLE_CHECK_OK(file.write(contents));
+  return file.commit();
+}
+
+}  // namespace nibble
