@@ -2,6 +2,7 @@
 // compare.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "session.h"
@@ -12,9 +13,15 @@ struct TokenizeOptions {
   bool special = false;  // text of special tokens becomes their ids
   bool bos = false;      // add BOS and EOS as the file says
   int threads = 1;       // batch mode only
+  std::string pre{};     // pre-tokenizer to use instead of the file's
 };
 // Standard input is one text; prints its ids.
 Status tokenize(const PeerApi& api, const std::string& path, const TokenizeOptions& options);
+// Ids of one text into `ids`; false where the peer throws.
+bool tokenize_one(const Model& model, std::string_view text, const TokenizeOptions& options,
+                  std::vector<Token>& ids);
+// Text of the ids, nothing removed.
+std::string detokenize_one(const Model& model, const std::vector<Token>& ids, bool special);
 // Standard input: (u32 length, bytes)*; standard output: (u32 count, i32 ids)*, count 0xFFFFFFFF where it
 // throws.
 Status tokenize_batch(const PeerApi& api, const std::string& path, const TokenizeOptions& options);
@@ -23,17 +30,26 @@ Status detokenize(const PeerApi& api, const std::string& path, const std::string
 // Standard input: (u32 count, i32 ids)*; standard output: (u32 length, bytes)*.
 Status detokenize_batch(const PeerApi& api, const std::string& path, bool special);
 
+// Logits of every position: [ids][vocabulary].
+Result<std::vector<float>> logits_of(const Model& model, const ContextOptions& options,
+                                     const std::vector<Token>& ids);
+// The `count` most probable ids, one after the other; fewer when one ends the generation, unless told to
+// ignore it.
+Result<std::vector<Token>> greedy_ids(const Model& model, const ContextOptions& options,
+                                      const std::vector<Token>& ids, int count, bool ignore_eog);
+// The pooled embedding of one sequence.
+Result<std::vector<float>> embedding_of(const Model& model, ContextOptions options,
+                                        const std::vector<Token>& ids);
+
 struct RunOptions {
   ModelOptions model;
   ContextOptions context;
   std::string ids;
   std::string out = "-";
 };
-// Logits of every position: f32 [ids][vocabulary].
+// Writes raw f32 (logits, embed) or prints ids (greedy).
 Status logits(const PeerApi& api, const RunOptions& options);
-// Prints `count` greedy ids, stopping after an end-of-generation token unless told otherwise.
 Status greedy(const PeerApi& api, const RunOptions& options, int count, bool ignore_eog);
-// The pooled embedding of one sequence: f32 [width].
 Status embed(const PeerApi& api, const RunOptions& options);
 // Writes every f32 tensor of the graph whose name starts with one of the prefixes (none: all) to
 // DIR/NNNN-NAME.f32 and prints a JSON line with its name and shape.

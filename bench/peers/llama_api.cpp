@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <mutex>
@@ -46,7 +47,7 @@ Result<std::string> find_library(const std::string& directory, const std::string
 
 Result<void*> open_library(const std::string& directory, const std::string& prefix) {
   NIBBLE_TRY(const std::string path, find_library(directory, prefix));
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return fail(ErrorKind::kUnsupported, path, ": ", dlerror());
   return library;
 }
@@ -87,6 +88,7 @@ Status bind_llama(PeerApi& api, void* library) {
       .bind(api.vocab_n_tokens, "llama_vocab_n_tokens")
       .bind(api.vocab_is_eog, "llama_vocab_is_eog")
       .bind(api.tokenize, "llama_tokenize")
+      .bind(api.token_to_piece, "llama_token_to_piece")
       .bind(api.detokenize, "llama_detokenize")
       .bind(api.context_new, "llama_init_from_model")
       .bind(api.context_free, "llama_free")
@@ -207,6 +209,11 @@ Result<PeerApi> load_peer_api(const std::string& directory, bool verbose) {
   NIBBLE_CHECK_OK(bind_cpu(api));
   api.backend_init();
   return api;
+}
+
+std::string default_peer_directory() {
+  if (const char* given = std::getenv("NIBBLE_PEER_DIR")) return given;
+  return NIBBLE_SOURCE_DIR "/tests/npm/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64";
 }
 
 std::string peer_log() {

@@ -18,6 +18,13 @@ struct LlamaMemory;
 struct GgmlThreadpool;
 using Token = std::int32_t;
 
+// Replaces a string key of the file; a list ends with an empty key.
+struct LlamaKeyOverride {
+  std::int32_t kind;  // 3: string
+  char key[128];
+  alignas(8) char text[128];
+};
+
 struct LlamaModelParams {
   void* devices;
   const void* tensor_buft_overrides;
@@ -29,7 +36,7 @@ struct LlamaModelParams {
   const float* tensor_split;
   void* progress_callback;
   void* progress_callback_user_data;
-  const void* kv_overrides;
+  const LlamaKeyOverride* kv_overrides;
   bool vocab_only;
   bool check_tensors;
   bool use_extra_bufts;  // repacks weights into a second, interleaved copy
@@ -160,6 +167,8 @@ struct PeerApi {
   bool (*vocab_is_eog)(const LlamaVocab* vocab, Token token);
   std::int32_t (*tokenize)(const LlamaVocab* vocab, const char* text, std::int32_t length, Token* tokens,
                            std::int32_t capacity, bool add_special, bool parse_special);
+  std::int32_t (*token_to_piece)(const LlamaVocab* vocab, Token token, char* text, std::int32_t capacity,
+                                 std::int32_t strip, bool special);
   std::int32_t (*detokenize)(const LlamaVocab* vocab, const Token* tokens, std::int32_t count, char* text,
                              std::int32_t capacity, bool remove_special, bool unparse_special);
   LlamaContext* (*context_new)(LlamaModel* model, LlamaContextParams params);
@@ -198,6 +207,9 @@ constexpr std::int32_t kTypeCount = 43;  // ids are below; holes have no block s
 // Opens the libraries of `directory` and chooses the CPU variant. `verbose` lets the library's log through to
 // stderr; otherwise only its last lines are kept, for peer_log().
 Result<PeerApi> load_peer_api(const std::string& directory, bool verbose);
+
+// NIBBLE_PEER_DIR, or where `npm install --prefix tests/npm` puts the libraries.
+std::string default_peer_directory();
 
 // What the library logged last, a few lines: the reason why it refused something.
 std::string peer_log();

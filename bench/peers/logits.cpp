@@ -8,38 +8,29 @@
 namespace nibble::peer {
 namespace {
 
-struct Prepared {
-  Model model;
-  std::vector<Token> ids;
-  Context context;
-};
-
-// Opens the model with room for the ids and `extra` tokens more.
-Result<Prepared> prepare(const PeerApi& api, const RunOptions& options, int extra) {
-  NIBBLE_TRY(Model model, Model::load(api, options.model));
-  NIBBLE_TRY(std::vector<Token> ids, parse_ids(options.ids));
-  NIBBLE_CHECK_OK(check_ids(ids, model.vocab_size()));
-  ContextOptions wanted = options.context;
-  if (wanted.context == 0) wanted.context = static_cast<int>(ids.size()) + extra;
-  NIBBLE_TRY(Context context, Context::create(model, wanted));
-  return Prepared{std::move(model), std::move(ids), std::move(context)};
-}
-
 Token arg_max(const float* row, int count) {
   return static_cast<Token>(std::max_element(row, row + count) - row);
 }
 
-// Decodes ids in calls of at most `step` tokens and hands each call's logits on.
+// A context with room for the ids and `extra` tokens more.
+Result<Context> context_for(const Model& model, ContextOptions options, const std::vector<Token>& ids,
+                            int extra) {
+  NIBBLE_CHECK_OK(check_ids(ids, model.vocab_size()));
+  if (options.context == 0) options.context = static_cast<int>(ids.size()) + extra;
+  return Context::create(model, options);
+}
+
+// Decodes ids in calls of at most `step` tokens; `sink` sees the number of tokens of each call.
 template <class Sink>
-Status decode_all(Prepared& run, std::size_t step, bool all_positions, Sink sink) {
+Status decode_all(Context& context, const std::vector<Token>& ids, int step, bool all_positions, Sink sink) {
   Batch batch;
-  for (std::size_t first = 0; first < run.ids.size(); first += step) {
-    const std::size_t count = std::min(step, run.ids.size() - first);
+  for (std::size_t first = 0; first < ids.size(); first += static_cast<std::size_t>(step)) {
+    const std::size_t count = std::min(static_cast<std::size_t>(step), ids.size() - first);
     batch.clear();
     for (std::size_t i = first; i < first + count; ++i)
-      batch.add(run.ids[i], static_cast<std::int32_t>(i), 0, all_positions || i + 1 == run.ids.size());
-    NIBBLE_CHECK_OK(run.context.decode(batch));
-    NIBBLE_CHECK_OK(sink(count));
+      batch.add(ids[i], static_cast<std::int32_t>(i), 0, all_positions || i + 1 == ids.size());
+    NIBBLE_CHECK_OK(context.decode(batch));
+    sink(count);
   }
   return {};
 }
@@ -81,48 +72,67 @@ bool observe(GgmlTensor* tensor, bool ask, void* user_data) {
 
 }  // namespace
 
-Status logits(const PeerApi& api, const RunOptions& options) {
-  NIBBLE_TRY(Prepared run, prepare(api, options, 0));
-  const auto vocab = static_cast<std::size_t>(run.model.vocab_size());
+Result<std::vector<float>> logits_of(const Model& model, const ContextOptions& options,
+                                     const std::vector<Token>& ids) {
+  NIBBLE_TRY(Context context, context_for(model, options, ids, 0));
+  const auto vocab = static_cast<std::size_t>(model.vocab_size());
   std::vector<float> all;
-  all.reserve(run.ids.size() * vocab);
-  NIBBLE_CHECK_OK(decode_all(run, static_cast<std::size_t>(options.context.batch), true,
-                             [&](std::size_t count) -> Status {
-                               const float* rows = run.context.logits();
-                               all.insert(all.end(), rows, rows + count * vocab);
-                               return {};
-                             }));
+  all.reserve(ids.size() * vocab);
+  NIBBLE_CHECK_OK(decode_all(context, ids, options.batch, true, [&](std::size_t count) {
+    const float* rows = context.logits();
+    all.insert(all.end(), rows, rows + count * vocab);
+  }));
+  return all;
+}
+
+Result<std::vector<Token>> greedy_ids(const Model& model, const ContextOptions& options,
+                                      const std::vector<Token>& ids, int count, bool ignore_eog) {
+  NIBBLE_TRY(Context context, context_for(model, options, ids, count));
+  NIBBLE_CHECK_OK(decode_all(context, ids, options.batch, false, [](std::size_t) {}));
+  std::vector<Token> made;
+  Batch batch;
+  while (true) {
+    const Token token = arg_max(context.logits(), model.vocab_size());
+    made.push_back(token);
+    const auto length = static_cast<std::int32_t>(made.size());
+    if (length == count || (!ignore_eog && model.api().vocab_is_eog(model.vocab(), token))) return made;
+    batch.clear();
+    batch.add(token, static_cast<std::int32_t>(ids.size()) + length - 1, 0, true);
+    NIBBLE_CHECK_OK(context.decode(batch));
+  }
+}
+
+Result<std::vector<float>> embedding_of(const Model& model, ContextOptions options,
+                                        const std::vector<Token>& ids) {
+  options.embeddings = true;
+  NIBBLE_TRY(Context context, context_for(model, options, ids, 0));
+  NIBBLE_CHECK_OK(decode_all(context, ids, static_cast<int>(ids.size()), true, [](std::size_t) {}));
+  const float* row = model.api().embeddings_seq(context.get(), 0);
+  if (!row) return fail(ErrorKind::kUnsupported, "the peer pools no embedding for this model");
+  return std::vector<float>(row, row + model.api().model_n_embd_out(model.get()));
+}
+
+Status logits(const PeerApi& api, const RunOptions& options) {
+  NIBBLE_TRY(const Model model, Model::load(api, options.model));
+  NIBBLE_TRY(const std::vector<Token> ids, parse_ids(options.ids));
+  NIBBLE_TRY(const std::vector<float> all, logits_of(model, options.context, ids));
   return write_file(options.out, all.data(), all.size() * sizeof(float));
 }
 
 Status greedy(const PeerApi& api, const RunOptions& options, int count, bool ignore_eog) {
-  NIBBLE_TRY(Prepared run, prepare(api, options, count));
-  const int vocab = run.model.vocab_size();
-  NIBBLE_CHECK_OK(decode_all(run, static_cast<std::size_t>(options.context.batch), false,
-                             [](std::size_t) -> Status { return {}; }));
-  Batch batch;
-  for (int i = 0; i < count; ++i) {
-    const Token token = arg_max(run.context.logits(), vocab);
-    std::printf(i ? " %d" : "%d", token);
-    if (i + 1 == count || (!ignore_eog && api.vocab_is_eog(run.model.vocab(), token))) break;
-    batch.clear();
-    batch.add(token, static_cast<std::int32_t>(run.ids.size()) + i, 0, true);
-    NIBBLE_CHECK_OK(run.context.decode(batch));
-  }
+  NIBBLE_TRY(const Model model, Model::load(api, options.model));
+  NIBBLE_TRY(const std::vector<Token> ids, parse_ids(options.ids));
+  NIBBLE_TRY(const std::vector<Token> made, greedy_ids(model, options.context, ids, count, ignore_eog));
+  for (std::size_t i = 0; i < made.size(); ++i) std::printf(i ? " %d" : "%d", made[i]);
   std::printf("\n");
   return {};
 }
 
 Status embed(const PeerApi& api, const RunOptions& options) {
-  RunOptions wanted = options;
-  wanted.context.embeddings = true;
-  NIBBLE_TRY(Prepared run, prepare(api, wanted, 0));
-  NIBBLE_CHECK_OK(decode_all(run, run.ids.size(), true, [](std::size_t) -> Status { return {}; }));
-  const float* row = api.embeddings_seq(run.context.get(), 0);
-  if (!row)
-    return fail(ErrorKind::kUnsupported, options.model.path, ": the peer pools no embedding for this model");
-  const auto width = static_cast<std::size_t>(api.model_n_embd_out(run.model.get()));
-  return write_file(options.out, row, width * sizeof(float));
+  NIBBLE_TRY(const Model model, Model::load(api, options.model));
+  NIBBLE_TRY(const std::vector<Token> ids, parse_ids(options.ids));
+  NIBBLE_TRY(const std::vector<float> row, embedding_of(model, options.context, ids));
+  return write_file(options.out, row.data(), row.size() * sizeof(float));
 }
 
 Status trace(const PeerApi& api, const RunOptions& options, const std::vector<std::string>& prefixes) {
@@ -130,12 +140,12 @@ Status trace(const PeerApi& api, const RunOptions& options, const std::vector<st
   std::filesystem::create_directories(options.out, error);
   if (error) return fail(ErrorKind::kIo, options.out, ": ", error.message());
   Observer observer{&api, options.out, &prefixes};
-  RunOptions wanted = options;
-  wanted.context.observer = observe;
-  wanted.context.observer_data = &observer;
-  NIBBLE_TRY(Prepared run, prepare(api, wanted, 0));
-  NIBBLE_CHECK_OK(decode_all(run, static_cast<std::size_t>(options.context.batch), true,
-                             [](std::size_t) -> Status { return {}; }));
+  NIBBLE_TRY(const Model model, Model::load(api, options.model));
+  NIBBLE_TRY(const std::vector<Token> ids, parse_ids(options.ids));
+  ContextOptions watched = options.context;
+  watched.observer = observe;
+  watched.observer_data = &observer;
+  NIBBLE_CHECK_OK(logits_of(model, watched, ids));
   if (observer.failed) return fail(ErrorKind::kIo, options.out, ": a tensor could not be written");
   return {};
 }

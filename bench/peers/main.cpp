@@ -2,7 +2,6 @@
 // speed.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 
 #include "commands.h"
@@ -39,8 +38,10 @@ void add_tokenizers(CLI::App& app, Options& o) {
                       [&](const PeerApi& api) { return tokenize(api, o.model, o.tokenize); });
   CLI::App* many = add("tokenize-batch", "(u32 length, bytes)* -> (u32 count, i32 ids)*",
                        [&](const PeerApi& api) { return tokenize_batch(api, o.model, o.tokenize); });
-  for (CLI::App* sub : {one, many})
+  for (CLI::App* sub : {one, many}) {
     sub->add_flag("--bos", o.tokenize.bos, "add BOS and EOS as the file says");
+    sub->add_option("--pre", o.tokenize.pre, "this pre-tokenizer instead of the file's");
+  }
   many->add_option("-t,--threads", o.tokenize.threads);
   CLI::App* back = add("detokenize", "ids -> text", [&](const PeerApi& api) {
     return detokenize(api, o.model, o.ids, o.tokenize.special);
@@ -132,16 +133,11 @@ void add_bench(CLI::App& app, Options& o) {
   sub->callback([&] { o.action = [&](const PeerApi& api) { return bench(api, o.bench); }; });
 }
 
-std::string default_library() {
-  if (const char* given = std::getenv("NIBBLE_PEER_DIR")) return given;
-  return NIBBLE_SOURCE_DIR "/tests/npm/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64";
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  options.library = default_library();
+  options.library = default_peer_directory();
   CLI::App app("nibble_peer: upstream llama.cpp, for comparison");
   app.add_option("--lib", options.library, "folder of libllama*.so (also NIBBLE_PEER_DIR)");
   app.add_flag("--verbose", options.verbose, "show the library's log");

@@ -10,6 +10,13 @@ Result<Model> Model::load(const PeerApi& api, const ModelOptions& options) {
   LlamaModelParams params = api.model_default_params();
   params.vocab_only = options.vocab_only;
   params.use_extra_bufts = options.repack;
+  LlamaKeyOverride overrides[2] = {};
+  if (!options.pre.empty()) {
+    overrides[0].kind = 3;
+    std::snprintf(overrides[0].key, sizeof overrides[0].key, "tokenizer.ggml.pre");
+    std::snprintf(overrides[0].text, sizeof overrides[0].text, "%s", options.pre.c_str());
+    params.kv_overrides = overrides;
+  }
   Model model;
   model.api_ = &api;
   model.model_ = {api.model_load(options.path.c_str(), params), api.model_free};

@@ -12,6 +12,7 @@ namespace nibble::peer {
 struct ModelOptions {
   std::string path;
   bool vocab_only = false;
+  std::string pre{};   // pre-tokenizer to use instead of the file's; empty: the file's
   bool repack = true;  // the peer's default: a second copy of the weights, interleaved for its kernels
 };
 

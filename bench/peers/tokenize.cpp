@@ -12,7 +12,36 @@ namespace {
 
 constexpr std::uint32_t kThrew = 0xFFFFFFFF;
 
-// False when the peer throws on this text.
+// Splits (u32 n, n * unit bytes)* into views.
+Result<std::vector<std::string_view>> split_frames(std::string_view data, std::size_t unit) {
+  std::vector<std::string_view> frames;
+  for (std::size_t at = 0; at != data.size();) {
+    std::uint32_t count = 0;
+    if (data.size() - at < 4) return fail(ErrorKind::kBadFile, "frame ", frames.size(), ": length torn");
+    std::memcpy(&count, data.data() + at, 4);
+    at += 4;
+    if (data.size() - at < count * unit)
+      return fail(ErrorKind::kBadFile, "frame ", frames.size(), " wants ", count * unit, " bytes, ",
+                  data.size() - at, " are left");
+    frames.push_back(data.substr(at, count * unit));
+    at += count * unit;
+  }
+  return frames;
+}
+
+void append_frame(std::string& out, std::uint32_t count, const void* data, std::size_t bytes) {
+  char head[4];
+  std::memcpy(head, &count, 4);
+  out.append(head, 4).append(static_cast<const char*>(data), bytes);
+}
+
+void append_ids(std::string& out, const std::vector<Token>& ids, bool threw) {
+  append_frame(out, threw ? kThrew : static_cast<std::uint32_t>(ids.size()), ids.data(),
+               ids.size() * sizeof(Token));
+}
+
+}  // namespace
+
 bool tokenize_one(const Model& model, std::string_view text, const TokenizeOptions& options,
                   std::vector<Token>& ids) {
   const auto length = static_cast<std::int32_t>(text.size());
@@ -50,38 +79,8 @@ std::string detokenize_one(const Model& model, const std::vector<Token>& ids, bo
   return text;
 }
 
-// Splits (u32 n, n * unit bytes)* into views.
-Result<std::vector<std::string_view>> split_frames(std::string_view data, std::size_t unit) {
-  std::vector<std::string_view> frames;
-  for (std::size_t at = 0; at != data.size();) {
-    std::uint32_t count = 0;
-    if (data.size() - at < 4) return fail(ErrorKind::kBadFile, "frame ", frames.size(), ": length torn");
-    std::memcpy(&count, data.data() + at, 4);
-    at += 4;
-    if (data.size() - at < count * unit)
-      return fail(ErrorKind::kBadFile, "frame ", frames.size(), " wants ", count * unit, " bytes, ",
-                  data.size() - at, " are left");
-    frames.push_back(data.substr(at, count * unit));
-    at += count * unit;
-  }
-  return frames;
-}
-
-void append_frame(std::string& out, std::uint32_t count, const void* data, std::size_t bytes) {
-  char head[4];
-  std::memcpy(head, &count, 4);
-  out.append(head, 4).append(static_cast<const char*>(data), bytes);
-}
-
-void append_ids(std::string& out, const std::vector<Token>& ids, bool threw) {
-  append_frame(out, threw ? kThrew : static_cast<std::uint32_t>(ids.size()), ids.data(),
-               ids.size() * sizeof(Token));
-}
-
-}  // namespace
-
 Status tokenize(const PeerApi& api, const std::string& path, const TokenizeOptions& options) {
-  NIBBLE_TRY(const Model model, Model::load(api, {.path = path, .vocab_only = true}));
+  NIBBLE_TRY(const Model model, Model::load(api, {.path = path, .vocab_only = true, .pre = options.pre}));
   NIBBLE_TRY(const std::string text, read_file("-"));
   std::vector<Token> ids;
   if (!tokenize_one(model, text, options, ids))
@@ -92,7 +91,7 @@ Status tokenize(const PeerApi& api, const std::string& path, const TokenizeOptio
 }
 
 Status tokenize_batch(const PeerApi& api, const std::string& path, const TokenizeOptions& options) {
-  NIBBLE_TRY(const Model model, Model::load(api, {.path = path, .vocab_only = true}));
+  NIBBLE_TRY(const Model model, Model::load(api, {.path = path, .vocab_only = true, .pre = options.pre}));
   NIBBLE_TRY(const std::string data, read_file("-"));
   NIBBLE_TRY(const std::vector<std::string_view> texts, split_frames(data, 1));
   // Slices of texts, taken by the threads as they come free and written in order.

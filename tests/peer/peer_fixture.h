@@ -1,0 +1,31 @@
+// The peer's library for the tests, opened once; PEER_OR_SKIP ends a test that has none with the way to get
+// it.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "peers/commands.h"
+
+namespace nibble::peer {
+
+inline const Result<PeerApi>& opened_peer() {
+  static const Result<PeerApi> peer = load_peer_api(default_peer_directory(), false);
+  return peer;
+}
+
+// A path below ../shared, for PEER_OR_SKIP_WITHOUT.
+inline std::string shared_file(const std::string& name) {
+  return std::string(NIBBLE_SHARED_DIR) + "/" + name;
+}
+
+}  // namespace nibble::peer
+
+#define PEER_OR_SKIP(api)                                                      \
+  if (!::nibble::peer::opened_peer())                                          \
+    GTEST_SKIP() << "peer: " << ::nibble::peer::opened_peer().error().message; \
+  const ::nibble::peer::PeerApi& api = *::nibble::peer::opened_peer()
+
+#define NEED_FILE(path)               \
+  if (!std::filesystem::exists(path)) \
+  GTEST_SKIP() << (path) << " is missing: it lies beside the project, in ../shared"
