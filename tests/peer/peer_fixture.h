@@ -14,9 +14,14 @@ inline const Result<PeerApi>& opened_peer() {
   return peer;
 }
 
-// A path below ../shared, for PEER_OR_SKIP_WITHOUT.
+// A path below ../shared.
 inline std::string shared_file(const std::string& name) {
   return std::string(NIBBLE_SHARED_DIR) + "/" + name;
+}
+
+// A model that tiny_models.py wrote when the tests were built.
+inline std::string tiny_model(const std::string& name) {
+  return std::string(NIBBLE_TINY_MODELS_DIR) + "/" + name + ".gguf";
 }
 
 }  // namespace nibble::peer
@@ -28,4 +33,4 @@ inline std::string shared_file(const std::string& name) {
 
 #define NEED_FILE(path)               \
   if (!std::filesystem::exists(path)) \
-  GTEST_SKIP() << (path) << " is missing: it lies beside the project, in ../shared"
+  GTEST_SKIP() << (path) << " is missing (../shared lies beside the project; tiny models need python3)"
