@@ -36,15 +36,19 @@ struct SpecialTokens {
 };
 
 struct VocabularyData {
-  std::string model;                      // "llama", "gpt2", "bert", "t5"
-  std::string pre;                        // pre-tokenizer's name; empty: the file has none (default)
-  std::vector<std::string_view> tokens;   // text of every id, in the file's own alphabet
-  std::vector<float> scores;              // empty or one per token
-  std::vector<int32_t> types;             // TokenType, empty or one per token
-  std::vector<std::string_view> merges;   // "left right", best first (byte-level BPE)
-  std::string_view precompiled_charsmap;  // t5's normalization table, may be empty
+  std::string model;                     // "llama", "gpt2", "bert", "t5"
+  std::string pre;                       // pre-tokenizer's name; empty: the file has none (default)
+  std::vector<std::string_view> tokens;  // text of every id, in the file's own alphabet
+  std::vector<float> scores;             // empty or one per token
+  std::vector<int32_t> types;            // TokenType, empty or one per token
+  std::vector<std::string_view> merges;  // "left right", best first (byte-level BPE)
+  std::string precompiled_charsmap;      // t5: its normalization table, may be empty
+  std::string name, architecture;        // general.name and general.architecture: some models' tokens strip
+                                         // the white space beside them, and no key says so
   SpecialTokens special;
   std::optional<bool> add_bos, add_eos, add_sep, add_space_prefix, remove_extra_whitespaces;
+  std::optional<bool> lowercase,
+      strip_accents;  // WordPiece normalization; absent: both, and as lowercase says
 };
 
 }  // namespace nibble
