@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "base/quote.h"
+
 namespace nibble {
 namespace {
 
@@ -29,7 +31,7 @@ constexpr Architecture kArchitectures[] = {
      .width_scaled_layers = 62,
      .embedding_times_sqrt_width = true},
     {.name = "smollm3", .rope = RopeKind::kAdjacentPairs, .no_rope_period = 4},
-    {.name = "granite", .rope = RopeKind::kAdjacentPairs, .scale_keys = true},
+    {.name = "granite", .rope = RopeKind::kAdjacentPairs, .scale_keys = true, .rope_switch_key = true},
     // BitNet b1.58 2B4T, under the names its converters have used.
     {.name = "bitnet-b1.58", .activation = Activation::kReluSquared, .sub_norms = true, .always_tied = true},
     {.name = "bitnet-25", .activation = Activation::kReluSquared, .sub_norms = true, .always_tied = true},
@@ -48,8 +50,7 @@ Result<const Architecture*> find_architecture(std::string_view name) {
     if (!known.empty()) known += ", ";
     known += architecture.name;
   }
-  return fail(ErrorKind::kUnsupported, "architecture \"", name.substr(0, 64), "\" is not known; known are ",
-              known);
+  return fail(ErrorKind::kUnsupported, "architecture ", quoted(name), " is not known; known are ", known);
 }
 
 }  // namespace nibble

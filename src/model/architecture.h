@@ -39,7 +39,8 @@ struct Architecture {
 
   // Scales.
   bool embedding_times_sqrt_width = false;
-  bool scale_keys = false;  // the file sets embedding, residual, attention and logit scales (Granite)
+  bool scale_keys = false;       // the file sets embedding, residual, attention and logit scales (Granite)
+  bool rope_switch_key = false;  // rope.scaling.finetuned = false means no RoPE at all (Granite)
 };
 
 std::span<const Architecture> architectures();

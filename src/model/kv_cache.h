@@ -16,10 +16,13 @@ namespace nibble {
 struct KvLayout {
   struct Layer {
     size_t k = 0, v = 0;
+    bool operator==(const Layer&) const = default;
   };
   std::vector<Layer> layers;
   size_t page_bytes = 0;
+  KvLayout() = default;
   explicit KvLayout(const ModelConfig& config);
+  bool operator==(const KvLayout&) const = default;
   uint64_t bytes_for(int64_t positions) const;  // whole pages
 };
 
@@ -59,6 +62,7 @@ class KvSequence {
 
   int64_t length() const { return length_; }  // positions whose keys and values are stored
   size_t pages() const { return pages_.size(); }
+  const KvLayout& layout() const { return pool_->layout(); }
   // Makes room for positions [0, positions): takes pages, kLimit when the pool has none left (then nothing
   // changed).
   Status reserve(int64_t positions);

@@ -53,15 +53,23 @@ class Workspace {
  private:
   friend class ForwardPass;
   Driver& driver_;
-  AlignedBuffer residual, normed, q, k, v, heads, projected, gate, up, rope, local_rope, wanted;
+  // Rows are columns of the step, unless stated: one a token.
+  AlignedBuffer residual, normed, projected;  // (columns, width)
+  AlignedBuffer q, heads;                     // (columns, heads * head_dim): queries, attention's output
+  AlignedBuffer k, v;                         // (columns, kv_heads * head_dim)
+  AlignedBuffer gate, up;                     // (columns, ffn_length)
+  AlignedBuffer rope, local_rope;             // (columns, 2, rotated_dim / 2): cos, then sin
   Columns columns;
   struct Column {
-    uint32_t span = 0;
-    uint32_t token = 0;
+    KvSequence* sequence = nullptr;
     int64_t position = 0;
   };
   std::vector<Column> tokens;
-  std::vector<int> outputs;  // columns that something is wanted of
+  struct Range {  // columns of a span that are still computed
+    int64_t first = 0, count = 0;
+    int64_t position = 0;  // of the first
+  };
+  std::vector<Range> ranges;
 };
 
 struct ModelOptions {
@@ -79,7 +87,8 @@ class Model {
   const ModelConfig& config() const { return config_; }
   const ModelWeights& weights() const { return weights_; }
   const GgufFile& file() const { return *file_; }
-  int64_t context() const { return context_; }  // as configured
+  int64_t context() const { return context_; }              // as configured
+  const KvLayout& kv_layout() const { return kv_layout_; }  // for the pools of its sequences
 
   // Floats that forward() writes for one span.
   int64_t output_floats(const Span& span) const;
@@ -97,6 +106,7 @@ class Model {
   ModelConfig config_;
   ModelWeights weights_;
   Rope rope_, local_rope_;
+  KvLayout kv_layout_;
   int64_t context_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // A model's hyperparameters, read from the keys of a GGUF file and checked: every number here is safe to
-// allocate and to index by. The only place that knows key names.
+// allocate and to index by. config_keys.h names the keys.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -43,7 +43,7 @@ struct ModelConfig {
   std::vector<LayerConfig> layers;
 
   double rope_base = 10000;
-  double local_rope_base = 10000;
+  double local_rope_base = 0;  // 0: windowed layers rotate as the others
   RopeScaling rope_scaling;
 
   float attention_scale = 0;  // of q . k
