@@ -1,1 +1,34 @@
+# The only place where ISA names and flags stand: "name header flags...". Worst first; the last one that a CPU can run is used.
+# "avx512vnni256" is AVX-VNNI's arithmetic in its AVX-512VL encoding, so that it can be tested where AVX-VNNI is missing.
+set(isas "scalar scalar.h -O2")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(avx2 "-mavx2 -mfma -mf16c -mbmi2")
+  list(APPEND isas
+    "avx2 avx2.h ${avx2}"
+    "avxvnni avx2.h ${avx2} -mavxvnni"
+    "avx512vnni256 avx2.h ${avx2} -mavx512f -mavx512vl -mavx512vnni"
+    "avx512 avx512.h ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  list(APPEND isas
+    "neon_dot neon.h -march=armv8.2-a+dotprod+fp16"
+    "neon_i8mm neon.h -march=armv8.2-a+dotprod+fp16+i8mm")
+endif()
+
 nibble_layer(kernels DEPENDS base formats)
+set(isa_list "")
+foreach(row IN LISTS isas)
+  separate_arguments(row UNIX_COMMAND "${row}")
+  list(POP_FRONT row name header)
+  add_library(nibble_kernels_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target.cpp)
+  target_include_directories(nibble_kernels_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  # Kernels index with ints of known range, a table may leave a helper unused on some ISA, and g++ 12 warns falsely about
+  # uninitialized values in its own intrinsics.
+  target_compile_options(nibble_kernels_${name} PRIVATE -O3 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
+    -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
+  target_compile_definitions(nibble_kernels_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
+    NIBBLE_ISA_NAME="${name}" NIBBLE_ISA_TABLE=kernel_table_${name})
+  target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_kernels_${name}>)
+  string(APPEND isa_list "NIBBLE_ISA(${name})\n")
+endforeach()
+file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/generated/kernels/isa_list.inc CONTENT "${isa_list}")
+target_include_directories(nibble_kernels PRIVATE ${CMAKE_BINARY_DIR}/generated)

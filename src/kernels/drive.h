@@ -19,6 +19,7 @@ class AlignedBuffer {
   ~AlignedBuffer();
   // At least `bytes` bytes; contents are lost when it grows.
   void* reserve(size_t bytes);
+  const void* data() const { return data_; }
   template <class T>
   T* get(size_t count) { return static_cast<T*>(reserve(count * sizeof(T))); }
 
@@ -41,7 +42,7 @@ class Columns {
   int64_t length_ = 0, stride_ = 0;
   int columns_ = 0;
   bool quantized_[4] = {};
-  struct Quantized { AlignedBuffer codes, scales, sums; } storage_[4];
+  struct Quantized { AlignedBuffer codes, scales, sums16, sums32; } storage_[4];
 };
 
 class Driver {
@@ -66,6 +67,8 @@ class Driver {
       if (range.begin < range.end) body(range.begin, range.end);
     });
   }
+  // One row of any format as floats (embedding lookup). `row` < weights.rows().
+  static void decode_row(const TensorView& weights, int64_t row, float* out);
   // The tensor's trailing scale (I2_S), else 1.
   static float tensor_scale(const TensorView& weights);
 

@@ -11,11 +11,14 @@
 namespace nibble {
 
 // Activations of several tokens ("columns"), quantized for the formats of one ActivationKind.
+// P is the row length rounded up to kColumnPadding; codes and sums beyond the length are zero.
+inline constexpr int kColumnPadding = 1024;
 struct QuantizedColumns {
-  const int8_t* codes = nullptr;   // (columns, length): in [-127, 127]
-  const float* scales = nullptr;   // (columns, scales_per_column)
-  const int16_t* sums = nullptr;   // (columns, length / 16): sum of each 16 codes
-  int64_t scales_per_column = 0;   // length / 32, length / 256 or 1
+  const int8_t* codes = nullptr;     // (columns, P): in [-127, 127]
+  const float* scales = nullptr;     // (columns, P / 32): one per 32, per 256 or per column, the rest unused
+  const int16_t* sums16 = nullptr;   // (columns, P / 16): sum of each 16 codes
+  const int16_t* sums32 = nullptr;   // (columns, P / 32): sum of each 32 codes
+  int64_t padded_length = 0;         // P
 };
 
 // out[c * out_stride + r] = dot(weights row r, column c) for r in [row_begin, row_end), c in [0, columns).
@@ -73,7 +76,8 @@ struct KernelTable {
 
   // Quantizes one column of `length` values: s = amax / 127 per group, code = round_to_even(x / s). kPerRow uses
   // s = max(amax, 1e-5) / 127. Non-finite values must not reach it.
-  void (*quantize_column)(ActivationKind kind, const float* x, int64_t length, int8_t* codes, float* scales, int16_t* sums);
+  void (*quantize_column)(ActivationKind kind, const float* x, int64_t length, int8_t* codes, float* scales, int16_t* sums16,
+                          int16_t* sums32);
 
   // Elementwise, n values each unless stated.
   void (*rms_norm)(float* out, const float* x, const float* weight, int64_t n, float eps);  // weight may be null: ones
@@ -93,8 +97,6 @@ struct KernelTable {
   // x = exp(x - max) / sum over n values, in place; returns log(sum(exp(x - max))) + max.
   float (*softmax)(float* x, int64_t n);
   float (*max)(const float* x, int64_t n);
-  // Decodes one row of any format to floats (embedding lookup); tensor_scale is used by I2_S only.
-  void (*decode_row)(FormatId format, const uint8_t* row, int64_t length, float tensor_scale, float* out);
 };
 
 // The table in use: the best the CPU has, or the one NIBBLE_FORCE_ISA names (an unknown or unavailable name is reported by

@@ -1,0 +1,233 @@
+// Few columns: weights in file order, K along the lanes. Sixteen rows at a time stream through a short piece of K each; their
+// integer partial sums wait in L1 and are reduced together, so that lanes become rows before the one conversion to float.
+#pragma once
+#include "kernels/algo/codes.inl.h"
+#include "kernels/kernels.h"
+
+namespace nibble {
+namespace {
+
+inline constexpr int kRowGroup = 16;
+inline constexpr int kMaxRowColumns = 4;  // more columns go through matmul_panel.inl.h
+
+// -zero * (sum of 4 codes), for every 4 codes of every column: what the dot products start from, so that unsigned codes cost
+// nothing. (columns, P / 4)
+NIBBLE_INLINE void fill_corrections4(const MatmulArgs& args, int zero, int32_t* out) {
+  const int64_t padded = args.q.padded_length;
+  for (int64_t i = 0; i < args.columns * padded; i += 64) {
+    const Isa::I32 sums = Isa::dot_u7(Isa::set_i(0), Isa::set_u8(1), Isa::load_u8(args.q.codes + i));
+    Isa::store_i(out + i / 4, Isa::mul(sums, Isa::set_i(-zero)));
+  }
+}
+
+template <bool SIGNED>
+NIBBLE_INLINE Isa::I32 dot_codes(Isa::I32 acc, Isa::U8 w, Isa::U8 a) {
+  if constexpr (SIGNED) return Isa::dot_s8(acc, Isa::bias_signed(w), a);
+  return Isa::dot_u7(acc, w, a);
+}
+
+template <class C>
+constexpr int zero_point() {
+  if constexpr (requires { C::kSigned; }) return C::kZero + (C::kSigned ? Isa::kSignedBias : 0);
+  return C::kZero;
+}
+
+NIBBLE_INLINE int64_t clamp_row(const MatmulArgs& args, int64_t row) { return row < args.row_end ? row : args.row_end - 1; }
+
+NIBBLE_INLINE void store_rows(const MatmulArgs& args, int64_t row, int column, Isa::F32 sums) {
+  float* out = args.out + column * args.out_stride + row;
+  if (args.row_end - row >= kRowGroup) Isa::store_f(out, sums);
+  else Isa::store_f(out, sums, int(args.row_end - row));
+}
+
+// Weights of the next row group arrive in L2 while this one is computed.
+NIBBLE_INLINE void prefetch_ahead(const uint8_t* p, size_t bytes, size_t distance) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + distance + i, 0, 2);
+}
+
+// Formats of 32 values. NC columns.
+template <class C, int NC>
+void rows_blocks(const MatmulArgs& args) {
+  using Block = typename C::Block;
+  constexpr int kSteps = 8;  // of 64 values
+  constexpr int kZero = zero_point<C>();
+  const int64_t blocks = args.length / 32, padded = args.q.padded_length;
+  int32_t* corrections = reinterpret_cast<int32_t*>(args.scratch);
+  if constexpr (kZero != 0) fill_corrections4(args, kZero, corrections);
+  alignas(64) Isa::I32 sums[kSteps][NC][kRowGroup];
+  alignas(64) uint16_t scale_bits[2 * kSteps][kRowGroup];
+  alignas(64) uint16_t min_bits[2 * kSteps][kRowGroup];
+  static constexpr Block kNoBlock{};
+  for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
+    Isa::F32 total[NC];
+    for (int c = 0; c < NC; ++c) total[c] = Isa::set_f(0);
+    for (int64_t first = 0; first < blocks; first += 2 * kSteps) {
+      const int count = int(blocks - first < 2 * kSteps ? blocks - first : 2 * kSteps);
+      for (int r = 0; r < kRowGroup; ++r) {
+        const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes) + first;
+        prefetch_ahead(reinterpret_cast<const uint8_t*>(b), size_t(count) * sizeof(Block), kRowGroup * args.row_bytes);
+        for (int i = 0; i < count; i += 2) {
+          const bool pair = i + 1 < count;
+          const Isa::U8 w = C::codes(b + i, pair ? b + i + 1 : &kNoBlock);
+          for (int c = 0; c < NC; ++c) {
+            const int64_t at = c * padded + (first + i) * 32;
+            const Isa::I32 start = kZero ? Isa::load_i(corrections + at / 4) : Isa::set_i(0);
+            sums[i / 2][c][r] = dot_codes<C::kSigned>(start, w, Isa::load_u8(args.q.codes + at));
+          }
+          scale_bits[i][r] = C::scale_bits(b + i);
+          if (pair) scale_bits[i + 1][r] = C::scale_bits(b + i + 1);
+          if constexpr (C::kHasMin) {
+            min_bits[i][r] = C::min_bits(b + i);
+            if (pair) min_bits[i + 1][r] = C::min_bits(b + i + 1);
+          }
+        }
+      }
+      for (int i = 0; i < count; i += 2) {
+        for (int c = 0; c < NC; ++c) {
+          Isa::I32 half[2];
+          Isa::transpose_sum_halves(sums[i / 2][c], half[0], half[1]);
+          for (int k = 0; k < 2 && i + k < count; ++k) {
+            const int64_t block = c * (padded / 32) + first + i + k;
+            const Isa::F32 activation_scale = Isa::set_f(args.q.scales[block]);
+            const Isa::F32 scale = Isa::mul(Isa::load_half(scale_bits[i + k]), activation_scale);
+            total[c] = Isa::fma(Isa::to_float(half[k]), scale, total[c]);
+            if constexpr (C::kHasMin) {
+              const Isa::F32 min = Isa::mul(Isa::load_half(min_bits[i + k]), activation_scale);
+              total[c] = Isa::fma(Isa::set_f(float(args.q.sums32[block])), min, total[c]);
+            }
+          }
+        }
+      }
+    }
+    for (int c = 0; c < NC; ++c) store_rows(args, row, c, total[c]);
+  }
+}
+
+// min_sums[i][r] = sum over the sub-blocks of superblock i of mins[r] * activation sums.
+template <int SUBS, int PIECE>
+NIBBLE_INLINE void reduce_mins(const int16_t (*mins)[PIECE * SUBS], const int16_t* sums, int32_t (*min_sums)[kRowGroup]) {
+  constexpr int kPerVector = 32 / SUBS;  // superblocks whose minima fill one vector of 32 int16
+  for (int i = 0; i < PIECE; i += kPerVector) {
+    const Isa::I32 activation = Isa::load_i(reinterpret_cast<const int32_t*>(sums + i * SUBS));
+    Isa::I32 products[kRowGroup], out[4];
+    for (int r = 0; r < kRowGroup; ++r)
+      products[r] = Isa::dot_pairs(Isa::set_i(0), Isa::load_i(reinterpret_cast<const int32_t*>(mins[r] + i * SUBS)), activation);
+    if constexpr (SUBS == 8) Isa::transpose_sum_quarters(products, out);
+    else Isa::transpose_sum_halves(products, out[0], out[1]);
+    for (int k = 0; k < kPerVector; ++k) Isa::store_i(min_sums[i + k], out[k]);
+  }
+}
+
+// Integer sum of one superblock and one column, over the lanes.
+template <class C, int STEP = 0>
+NIBBLE_INLINE void superblock_dot(const typename C::Block* b, const int32_t* scales, const int8_t* const* codes,
+                                  const int32_t* const* corrections, int columns, Isa::I32* sums) {
+  const Isa::U8 w = C::template codes<STEP>(b);
+  Isa::I32 scale = Isa::set_i(1);
+  if constexpr (C::kSubs == 8) scale = Isa::spread2(scales + 2 * STEP);
+  if constexpr (C::kSubs == 16) scale = Isa::spread4(scales + 4 * STEP);
+  for (int c = 0; c < columns; ++c) {
+    const Isa::I32 start = zero_point<C>() ? Isa::load_i(corrections[c] + 16 * STEP) : Isa::set_i(0);
+    Isa::I32 x = dot_codes<C::kSigned>(start, w, Isa::load_u8(codes[c] + 64 * STEP));
+    if constexpr (C::kSubs > 1) x = Isa::mul(x, scale);
+    sums[c] = Isa::add(sums[c], x);
+  }
+  if constexpr (STEP < 3) superblock_dot<C, STEP + 1>(b, scales, codes, corrections, columns, sums);
+}
+
+// Superblocks of 256 values with integer sub-scales. NC columns.
+template <class C, int NC>
+void rows_superblocks(const MatmulArgs& args) {
+  using Block = typename C::Block;
+  constexpr int kPiece = 8;  // superblocks
+  constexpr int kZero = zero_point<C>();
+  constexpr int kSubs = C::kSubs;
+  const int64_t superblocks = args.length / 256, padded = args.q.padded_length;
+  int32_t* corrections = reinterpret_cast<int32_t*>(args.scratch);
+  if constexpr (kZero != 0) fill_corrections4(args, kZero, corrections);
+  alignas(64) Isa::I32 sums[kPiece][NC][kRowGroup];
+  alignas(64) uint16_t scale_bits[kPiece][kRowGroup], min_bits[kPiece][kRowGroup];
+  alignas(64) int16_t mins[kRowGroup][kPiece * kSubs];
+  for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
+    Isa::F32 total[NC];
+    for (int c = 0; c < NC; ++c) total[c] = Isa::set_f(0);
+    for (int64_t first = 0; first < superblocks; first += kPiece) {
+      const int count = int(superblocks - first < kPiece ? superblocks - first : kPiece);
+      for (int r = 0; r < kRowGroup; ++r) {
+        const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes) + first;
+        prefetch_ahead(reinterpret_cast<const uint8_t*>(b), size_t(count) * sizeof(Block), kRowGroup * args.row_bytes);
+        for (int i = 0; i < count; ++i) {
+          alignas(64) int32_t scales[16];
+          C::sub_scales(b + i, scales, mins[r] + i * kSubs);
+          const int8_t* codes[NC];
+          const int32_t* starts[NC];
+          Isa::I32 acc[NC];
+          for (int c = 0; c < NC; ++c) {
+            const int64_t at = c * padded + (first + i) * 256;
+            codes[c] = args.q.codes + at, starts[c] = corrections + at / 4, acc[c] = Isa::set_i(0);
+          }
+          superblock_dot<C>(b + i, scales, codes, starts, NC, acc);
+          for (int c = 0; c < NC; ++c) sums[i][c][r] = acc[c];
+          scale_bits[i][r] = C::scale_bits(b + i);
+          if constexpr (C::kHasMin) min_bits[i][r] = C::min_bits(b + i);
+        }
+        if constexpr (C::kHasMin) for (int i = count * kSubs; i < kPiece * kSubs; ++i) mins[r][i] = 0;
+      }
+      for (int c = 0; c < NC; ++c) {
+        alignas(64) int32_t min_sums[kPiece][kRowGroup];
+        if constexpr (C::kHasMin) {
+          const int16_t* activation_sums =
+              (kSubs == 8 ? args.q.sums32 : args.q.sums16) + c * (padded * kSubs / 256) + first * kSubs;
+          reduce_mins<kSubs, kPiece>(mins, activation_sums, min_sums);
+        }
+        for (int i = 0; i < count; ++i) {
+          const Isa::F32 activation_scale = Isa::set_f(args.q.scales[c * (padded / 32) + first + i]);
+          const Isa::F32 scale = Isa::mul(Isa::load_half(scale_bits[i]), activation_scale);
+          total[c] = Isa::fma(Isa::to_float(Isa::transpose_sum(sums[i][c])), scale, total[c]);
+          if constexpr (C::kHasMin) {
+            const Isa::F32 min = Isa::mul(Isa::load_half(min_bits[i]), activation_scale);
+            total[c] = Isa::fma(Isa::to_float(Isa::load_i(min_sums[i])), Isa::sub(Isa::set_f(0), min), total[c]);
+          }
+        }
+      }
+    }
+    for (int c = 0; c < NC; ++c) store_rows(args, row, c, total[c]);
+  }
+}
+
+// Ternary rows: one integer sum over the whole row, then one scale.
+template <class C, int NC>
+void rows_ternary(const MatmulArgs& args) {
+  using Block = typename C::Block;
+  const int64_t blocks = args.length / 128, padded = args.q.padded_length;
+  int32_t corrections[NC];
+  for (int c = 0; c < NC; ++c) {
+    corrections[c] = 0;
+    for (int64_t i = 0; i < args.length / 32; ++i) corrections[c] -= C::kZero * args.q.sums32[c * (padded / 32) + i];
+  }
+  for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
+    Isa::I32 sums[NC][kRowGroup];
+    for (int r = 0; r < kRowGroup; ++r) {
+      const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes);
+      Isa::I32 acc[NC];
+      for (int c = 0; c < NC; ++c) acc[c] = Isa::set_i(0);
+      for (int64_t i = 0; i < blocks; ++i) {
+        if (i % 2 == 0) __builtin_prefetch(reinterpret_cast<const uint8_t*>(b + i) + kRowGroup * args.row_bytes, 0, 2);
+        const Isa::U8 low = C::template codes<0>(b + i), high = C::template codes<1>(b + i);
+        for (int c = 0; c < NC; ++c) {
+          const int8_t* a = args.q.codes + c * padded + i * 128;
+          acc[c] = Isa::dot_u7(Isa::dot_u7(acc[c], low, Isa::load_u8(a)), high, Isa::load_u8(a + 64));
+        }
+      }
+      for (int c = 0; c < NC; ++c) sums[c][r] = acc[c];
+    }
+    for (int c = 0; c < NC; ++c) {
+      const Isa::I32 sum = Isa::add(Isa::transpose_sum(sums[c]), Isa::set_i(corrections[c]));
+      const Isa::F32 scale = Isa::set_f(args.q.scales[c * (padded / 32)] * args.tensor_scale);
+      store_rows(args, row, c, Isa::mul(Isa::to_float(sum), scale));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nibble

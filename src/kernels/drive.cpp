@@ -1,0 +1,164 @@
+#include "kernels/drive.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "formats/quant_reference.h"
+
+namespace nibble {
+
+AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
+
+AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(capacity_, other.capacity_);
+  return *this;
+}
+
+AlignedBuffer::~AlignedBuffer() { std::free(data_); }
+
+void* AlignedBuffer::reserve(size_t bytes) {
+  if (bytes > capacity_) {
+    // Some room to grow, and a vector's width beyond the end so that whole vectors may be read.
+    const size_t wanted = (bytes + bytes / 4 + 64 + 63) / 64 * 64;
+    std::free(std::exchange(data_, nullptr));
+    capacity_ = 0;
+    data_ = std::aligned_alloc(64, wanted);
+    if (!data_) throw std::bad_alloc();
+    capacity_ = wanted;
+  }
+  return data_;
+}
+
+size_t matmul_scratch_bytes(int64_t length, int columns) {
+  const int64_t padded = (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+  constexpr int64_t kMaxPanelRows = 32;
+  // Corrections: one int32 per 4 codes for few columns, one per 16 for many; then the running sums.
+  return size_t(columns) * size_t(padded + kMaxPanelRows * 4) + 256;
+}
+
+size_t attention_scratch_floats(int, int) {
+  constexpr int kMaxTileRows = 4;
+  return kMaxTileRows * (kAttentionChunk + kMaxHeadDim);
+}
+
+void Columns::set(const float* x, int64_t length, int64_t stride, int columns) {
+  x_ = x, length_ = length, stride_ = stride, columns_ = columns;
+  std::fill(std::begin(quantized_), std::end(quantized_), false);
+}
+
+Driver::Driver(const KernelTable& table, ThreadPool& pool) : table_(table), pool_(pool), scratch_(size_t(pool.threads())) {}
+
+namespace {
+int64_t padded_length(int64_t length) { return (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding; }
+}  // namespace
+
+void Driver::quantize(Columns& x, ActivationKind kind) {
+  const auto index = size_t(kind);
+  if (kind == ActivationKind::kFloat || x.quantized_[index]) return;
+  x.quantized_[index] = true;
+  const int64_t padded = padded_length(x.length_), columns = x.columns_;
+  auto& storage = x.storage_[index];
+  auto* codes = storage.codes.get<int8_t>(size_t(columns * padded));
+  auto* scales = storage.scales.get<float>(size_t(columns * padded / 32));
+  auto* sums16 = storage.sums16.get<int16_t>(size_t(columns * padded / 16));
+  auto* sums32 = storage.sums32.get<int16_t>(size_t(columns * padded / 32));
+  parallel_for(columns, 1, 0.1 * double(x.length_), [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c)
+      table_.quantize_column(kind, x.x_ + c * x.stride_, x.length_, codes + c * padded, scales + c * (padded / 32),
+                             sums16 + c * (padded / 16), sums32 + c * (padded / 32));
+  });
+}
+
+QuantizedColumns Driver::quantized(const Columns& x, ActivationKind kind) const {
+  const auto& storage = x.storage_[size_t(kind)];
+  const auto view = [](const AlignedBuffer& buffer) { return buffer.data(); };
+  return {static_cast<const int8_t*>(view(storage.codes)), static_cast<const float*>(view(storage.scales)),
+          static_cast<const int16_t*>(view(storage.sums16)), static_cast<const int16_t*>(view(storage.sums32)),
+          padded_length(x.length_)};
+}
+
+float Driver::tensor_scale(const TensorView& weights) {
+  if (weights.format->tensor_trailer_bytes == 0) return 1.0f;
+  float scale;
+  std::memcpy(&scale, weights.bytes.data() + weights.rows() * weights.row_bytes(), sizeof scale);
+  return scale;
+}
+
+void Driver::matmul(const TensorView& weights, Columns& x, float* out, int64_t out_stride) {
+  const Output output{&weights, out, out_stride};
+  matmul(&output, 1, x);
+}
+
+void Driver::matmul(const Output* outputs, int count, Columns& x) {
+  constexpr int64_t kRowGrain = 32;  // whole panels
+  constexpr int kMaxOutputs = 8;
+  MatmulArgs args[kMaxOutputs];
+  int64_t grains[kMaxOutputs + 1] = {0};
+  double bytes = 0;
+  for (int i = 0; i < count; ++i) {
+    const TensorView& w = *outputs[i].weights;
+    const ActivationKind kind = w.format->activation;
+    quantize(x, kind);
+    MatmulArgs& a = args[i];
+    a.weights = reinterpret_cast<const uint8_t*>(w.bytes.data());
+    a.row_bytes = w.row_bytes();
+    a.length = int64_t(w.row_length());
+    a.tensor_scale = tensor_scale(w);
+    a.columns = x.columns_;
+    a.x = x.x_, a.x_stride = x.stride_;
+    if (kind != ActivationKind::kFloat) a.q = quantized(x, kind);
+    a.out = outputs[i].out, a.out_stride = outputs[i].out_stride;
+    grains[i + 1] = grains[i] + (int64_t(w.rows()) + kRowGrain - 1) / kRowGrain;
+    bytes += double(w.rows()) * double(w.row_bytes());
+  }
+  const size_t scratch_bytes = matmul_scratch_bytes(x.length_, x.columns_);
+  for (AlignedBuffer& s : scratch_) s.reserve(scratch_bytes);
+  const auto work = [&](int thread, int threads) {
+    const int64_t begin = grains[count] * thread / threads, end = grains[count] * (thread + 1) / threads;
+    for (int i = 0; i < count; ++i) {
+      MatmulArgs a = args[i];
+      const int64_t rows = int64_t(outputs[i].weights->rows());
+      a.row_begin = std::clamp((begin - grains[i]) * kRowGrain, int64_t(0), rows);
+      a.row_end = std::clamp((end - grains[i]) * kRowGrain, int64_t(0), rows);
+      a.scratch = static_cast<uint8_t*>(scratch_[size_t(thread)].reserve(scratch_bytes));
+      if (a.row_begin < a.row_end) table_.matmul[outputs[i].weights->format - kFormats](a);
+    }
+  };
+  if (pool_.threads() == 1 || bytes * x.columns_ * 0.05 < kSerialNs) return work(0, 1);
+  pool_.run([&](int thread) { work(thread, pool_.threads()); });
+}
+
+void Driver::attention(AttentionArgs args, int tokens) {
+  const size_t floats = attention_scratch_floats(args.heads / args.kv_heads, args.head_dim);
+  for (AlignedBuffer& s : scratch_) s.get<float>(floats);
+  // Tokens in pieces, so that late tokens, which see more, spread over the threads.
+  constexpr int kTokensPerItem = 8;
+  const int64_t pieces = (tokens + kTokensPerItem - 1) / kTokensPerItem, items = pieces * args.kv_heads;
+  const double cost = double(tokens) * double(args.first_position + tokens) * args.heads * args.head_dim * 0.05;
+  const auto work = [&](int thread, int threads) {
+    AttentionArgs a = args;
+    a.scratch = scratch_[size_t(thread)].get<float>(floats);
+    for (int64_t i = thread; i < items; i += threads) {
+      a.kv_head = int(i % args.kv_heads);
+      a.token_begin = int(i / args.kv_heads) * kTokensPerItem;
+      a.token_end = std::min(tokens, a.token_begin + kTokensPerItem);
+      table_.attention(a);
+    }
+  };
+  if (pool_.threads() == 1 || cost < kSerialNs) return work(0, 1);
+  pool_.run([&](int thread) { work(thread, pool_.threads()); });
+}
+
+void Driver::decode_row(const TensorView& weights, int64_t row, float* out) {
+  const auto values = std::span(out, size_t(weights.row_length()));
+  const auto bytes = weights.bytes.subspan(size_t(row) * weights.row_bytes(), weights.row_bytes());
+  // Whole blocks of a format with a kernel: the only error left would be a bug here.
+  [[maybe_unused]] const Status status = decode_reference(weights.format->id, bytes, values);
+}
+
+}  // namespace nibble

@@ -1,0 +1,242 @@
+// AVX2 + FMA + F16C, two registers a vector; with AVX-VNNI (or its AVX-512VL encoding) the integer dot is one instruction.
+#pragma once
+#include <immintrin.h>
+
+#include "kernels/isa/vocabulary.h"
+
+namespace nibble {
+namespace {
+
+struct Isa {
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+  static constexpr int kSignedBias = 128;
+#else
+  static constexpr int kSignedBias = 0;
+#endif
+  static constexpr int kTilePanels = 1, kTileColumns = 2;
+  static constexpr int kFloatRows = 2, kFloatColumns = 2;
+  static constexpr int kAttentionRows = 2, kAttentionVectors = 2;
+
+  struct F32 { __m256 a, b; };
+  struct I32 { __m256i a, b; };
+  struct U8 { __m256i a, b; };
+
+  // Lanes below n, as a mask for maskload: n in [0, 16], half 0 or 1.
+  static NIBBLE_INLINE __m256i first(int n, int half) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8 * half), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static NIBBLE_INLINE __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static NIBBLE_INLINE __m128i load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+  // Floats.
+  static NIBBLE_INLINE F32 set_f(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static NIBBLE_INLINE F32 load_f(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static NIBBLE_INLINE F32 load_f(const float* p, int n) {
+    return {_mm256_maskload_ps(p, first(n, 0)), _mm256_maskload_ps(p + 8, first(n, 1))};
+  }
+  static NIBBLE_INLINE void store_f(float* p, F32 x) { _mm256_storeu_ps(p, x.a), _mm256_storeu_ps(p + 8, x.b); }
+  static NIBBLE_INLINE void store_f(float* p, F32 x, int n) {
+    _mm256_maskstore_ps(p, first(n, 0), x.a), _mm256_maskstore_ps(p + 8, first(n, 1), x.b);
+  }
+  static NIBBLE_INLINE F32 add(F32 x, F32 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+  static NIBBLE_INLINE F32 sub(F32 x, F32 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+  static NIBBLE_INLINE F32 mul(F32 x, F32 y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+  static NIBBLE_INLINE F32 div(F32 x, F32 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+  static NIBBLE_INLINE F32 fma(F32 x, F32 y, F32 z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+  static NIBBLE_INLINE F32 max(F32 x, F32 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+  static NIBBLE_INLINE F32 min(F32 x, F32 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+  static NIBBLE_INLINE F32 abs(F32 x) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return {_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b)};
+  }
+  static NIBBLE_INLINE F32 sqrt(F32 x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+  static NIBBLE_INLINE F32 select_less(F32 p, F32 q, F32 x, F32 y) {
+    return {_mm256_blendv_ps(y.a, x.a, _mm256_cmp_ps(p.a, q.a, _CMP_LT_OQ)),
+            _mm256_blendv_ps(y.b, x.b, _mm256_cmp_ps(p.b, q.b, _CMP_LT_OQ))};
+  }
+  static NIBBLE_INLINE float reduce_add(F32 x) {
+    const __m256 b = _mm256_add_ps(x.a, x.b);
+    const __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    const __m128 d = _mm_add_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+  }
+  static NIBBLE_INLINE float reduce_max(F32 x) {
+    const __m256 b = _mm256_max_ps(x.a, x.b);
+    const __m128 c = _mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    const __m128 d = _mm_max_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_max_ss(d, _mm_shuffle_ps(d, d, 1)));
+  }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p) { return {_mm256_cvtph_ps(load128(p)), _mm256_cvtph_ps(load128(p + 8))}; }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p, int n) {
+    alignas(32) uint16_t copy[16] = {};
+    for (int i = 0; i < n; ++i) copy[i] = p[i];
+    return load_half(copy);
+  }
+  static NIBBLE_INLINE __m128i to_half(__m256 x) { return _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), to_half(x.a)), _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8), to_half(x.b));
+  }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 x, int n) {
+    alignas(32) uint16_t copy[16];
+    store_half(copy, x);
+    for (int i = 0; i < n; ++i) p[i] = copy[i];
+  }
+  static NIBBLE_INLINE __m256 widen_bf16(__m128i h) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16)); }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p) { return {widen_bf16(load128(p)), widen_bf16(load128(p + 8))}; }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) {
+    alignas(32) uint16_t copy[16] = {};
+    for (int i = 0; i < n; ++i) copy[i] = p[i];
+    return load_bf16(copy);
+  }
+  // Integers.
+  static NIBBLE_INLINE I32 set_i(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+  static NIBBLE_INLINE I32 load_i(const int32_t* p) { return {load256(p), load256(p + 8)}; }
+  static NIBBLE_INLINE void store_i(int32_t* p, I32 x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.a), _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), x.b);
+  }
+  static NIBBLE_INLINE I32 add(I32 x, I32 y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+  static NIBBLE_INLINE I32 mul(I32 x, I32 y) { return {_mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b)}; }
+  template <int N> static NIBBLE_INLINE I32 shift_left(I32 x) { return {_mm256_slli_epi32(x.a, N), _mm256_slli_epi32(x.b, N)}; }
+  static NIBBLE_INLINE F32 bits_to_float(I32 x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+  static NIBBLE_INLINE F32 to_float(I32 x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+  static NIBBLE_INLINE __m256i round_half(__m256 x) {
+    return _mm256_cvtps_epi32(_mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static NIBBLE_INLINE I32 round_to_int(F32 x) { return {round_half(x.a), round_half(x.b)}; }
+  static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
+    const __m128i bytes = load128(p);
+    return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+  }
+  static NIBBLE_INLINE void store_i8(int8_t* p, I32 x) {
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
+  static NIBBLE_INLINE int32_t reduce_add(I32 x) {
+    const __m256i b = _mm256_add_epi32(x.a, x.b);
+    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+    c = _mm_add_epi32(c, _mm_shuffle_epi32(c, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xB1)));
+  }
+  static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
+  static NIBBLE_INLINE I32 spread2(const int32_t* p) { return {_mm256_set1_epi32(p[0]), _mm256_set1_epi32(p[1])}; }
+  static NIBBLE_INLINE I32 spread4(const int32_t* p) {
+    return {_mm256_setr_m128i(_mm_set1_epi32(p[0]), _mm_set1_epi32(p[1])), _mm256_setr_m128i(_mm_set1_epi32(p[2]), _mm_set1_epi32(p[3]))};
+  }
+  // Bytes.
+  static NIBBLE_INLINE U8 load_u8(const void* p) { return {load256(p), load256(static_cast<const char*>(p) + 32)}; }
+  static NIBBLE_INLINE void store_u8(void* p, U8 x) {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), x.a), _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, x.b);
+  }
+  static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm256_set1_epi8(char(x)), _mm256_set1_epi8(char(x))}; }
+  static NIBBLE_INLINE U8 bit_or(U8 x, U8 y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+  template <int N> static NIBBLE_INLINE __m256i masked_shift(__m256i x, int mask) {
+    return _mm256_and_si256(N ? _mm256_srli_epi16(x, N) : x, _mm256_set1_epi8(char(mask)));
+  }
+  template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 x) { return {masked_shift<N>(x.a, MASK), masked_shift<N>(x.b, MASK)}; }
+  template <int N> static NIBBLE_INLINE U8 shift_left(U8 x) { return {_mm256_slli_epi16(x.a, N), _mm256_slli_epi16(x.b, N)}; }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {
+    const __m256i x = load256(p);
+    return {masked_shift<LOW>(x, MASK), masked_shift<HIGH>(x, MASK)};
+  }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE __m256i field_dup16_half(const void* p) {
+    const __m128i x = load128(p);
+    const __m128i high = HIGH ? _mm_srli_epi16(x, HIGH) : x, low = LOW ? _mm_srli_epi16(x, LOW) : x;
+    return _mm256_and_si256(_mm256_setr_m128i(low, high), _mm256_set1_epi8(MASK));
+  }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
+    return {field_dup16_half<LOW, HIGH, MASK>(p0), field_dup16_half<LOW, HIGH, MASK>(p1)};
+  }
+  static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) { return {load256(p0), load256(p1)}; }
+  static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
+    const __m256i t = _mm256_broadcastsi128_si256(load128(table));
+    return {_mm256_shuffle_epi8(t, index.a), _mm256_shuffle_epi8(t, index.b)};
+  }
+  static NIBBLE_INLINE __m256i bits32_to_bytes(uint32_t bits, uint8_t value) {
+    const __m256i spread = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i select = _mm256_set1_epi64x(int64_t(0x8040201008040201));
+    const __m256i x = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(int(bits)), spread), select);
+    return _mm256_and_si256(_mm256_cmpeq_epi8(x, select), _mm256_set1_epi8(char(value)));
+  }
+  static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) {
+    return {bits32_to_bytes(uint32_t(bits), value), bits32_to_bytes(uint32_t(bits >> 32), value)};
+  }
+  static NIBBLE_INLINE U8 bias_signed(U8 x) {
+    if constexpr (kSignedBias == 0) return x;
+    const __m256i flip = _mm256_set1_epi8(char(0x80));
+    return {_mm256_xor_si256(x.a, flip), _mm256_xor_si256(x.b, flip)};
+  }
+  static NIBBLE_INLINE U8 broadcast4(const void* p) {
+    int32_t word;
+    __builtin_memcpy(&word, p, 4);
+    return {_mm256_set1_epi32(word), _mm256_set1_epi32(word)};
+  }
+  static NIBBLE_INLINE __m256i dot_half(__m256i acc, __m256i w, __m256i a) {
+#if defined(__AVX512VNNI__)
+    return _mm256_dpbusd_epi32(acc, w, a);
+#elif defined(__AVXVNNI__)
+    return _mm256_dpbusd_avx_epi32(acc, w, a);
+#else
+    // Pairs of products of 7-bit weights stay within int16: 2 * 127 * 127.
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, a), _mm256_set1_epi16(1)));
+#endif
+  }
+  static NIBBLE_INLINE I32 dot_u7(I32 acc, U8 w, U8 a) { return {dot_half(acc.a, w.a, a.a), dot_half(acc.b, w.b, a.b)}; }
+  static NIBBLE_INLINE __m256i dot_signed_half(__m256i acc, __m256i w, __m256i a) {
+    if constexpr (kSignedBias != 0) return dot_half(acc, w, a);
+    return dot_half(acc, _mm256_abs_epi8(w), _mm256_sign_epi8(a, w));  // |w| up to 128 still fits: 2 * 128 * 127
+  }
+  static NIBBLE_INLINE I32 dot_s8(I32 acc, U8 w, U8 a) { return {dot_signed_half(acc.a, w.a, a.a), dot_signed_half(acc.b, w.b, a.b)}; }
+  static NIBBLE_INLINE I32 dot_pairs(I32 acc, I32 x, I32 y) {
+    return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(x.a, y.a)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(x.b, y.b))};
+  }
+  static NIBBLE_INLINE U8 as_bytes(I32 x) { return {x.a, x.b}; }
+  static NIBBLE_INLINE I32 as_ints(U8 x) { return {x.a, x.b}; }
+
+  // 128-bit lane l of the result: sums over lane l of v[0..3].
+  static NIBBLE_INLINE __m256i sum_lanes(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
+    return _mm256_hadd_epi32(_mm256_hadd_epi32(v0, v1), _mm256_hadd_epi32(v2, v3));
+  }
+  struct Quarters { __m128i q[4]; };
+  static NIBBLE_INLINE Quarters quarters(const I32* v) {  // of four rows
+    const __m256i a = sum_lanes(v[0].a, v[1].a, v[2].a, v[3].a), b = sum_lanes(v[0].b, v[1].b, v[2].b, v[3].b);
+    return {{_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1), _mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)}};
+  }
+  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
+    const Quarters a = quarters(v), b = quarters(v + 4), c = quarters(v + 8), d = quarters(v + 12);
+    for (int k = 0; k < 4; ++k) out[k] = {_mm256_setr_m128i(a.q[k], b.q[k]), _mm256_setr_m128i(c.q[k], d.q[k])};
+  }
+  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
+    I32 q[4];
+    transpose_sum_quarters(v, q);
+    even = add(q[0], q[1]), odd = add(q[2], q[3]);
+  }
+  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
+    I32 even, odd;
+    transpose_sum_halves(v, even, odd);
+    return add(even, odd);
+  }
+  static NIBBLE_INLINE void transpose8(__m256i* v) {
+    __m256i t[8];
+    for (int i = 0; i < 8; i += 4) {
+      const __m256i a = _mm256_unpacklo_epi32(v[i], v[i + 1]), b = _mm256_unpackhi_epi32(v[i], v[i + 1]);
+      const __m256i c = _mm256_unpacklo_epi32(v[i + 2], v[i + 3]), d = _mm256_unpackhi_epi32(v[i + 2], v[i + 3]);
+      t[i] = _mm256_unpacklo_epi64(a, c), t[i + 1] = _mm256_unpackhi_epi64(a, c);
+      t[i + 2] = _mm256_unpacklo_epi64(b, d), t[i + 3] = _mm256_unpackhi_epi64(b, d);
+    }
+    for (int i = 0; i < 4; ++i) {
+      v[i] = _mm256_permute2x128_si256(t[i], t[i + 4], 0x20);
+      v[i + 4] = _mm256_permute2x128_si256(t[i], t[i + 4], 0x31);
+    }
+  }
+  static NIBBLE_INLINE void transpose(I32* v) {
+    __m256i block[2][2][8];  // (row half, column half)
+    for (int i = 0; i < 8; ++i) {
+      block[0][0][i] = v[i].a, block[0][1][i] = v[i].b;
+      block[1][0][i] = v[i + 8].a, block[1][1][i] = v[i + 8].b;
+    }
+    for (auto& half : block) for (auto& b : half) transpose8(b);
+    for (int i = 0; i < 8; ++i) v[i] = {block[0][0][i], block[1][0][i]}, v[i + 8] = {block[0][1][i], block[1][1][i]};
+  }
+};
+
+}  // namespace
+}  // namespace nibble

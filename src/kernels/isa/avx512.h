@@ -1,0 +1,184 @@
+// AVX-512 F/BW/DQ/VL/VNNI: one register a vector.
+#pragma once
+#include <immintrin.h>
+
+#include "kernels/isa/vocabulary.h"
+
+namespace nibble {
+namespace {
+
+struct Isa {
+  static constexpr int kSignedBias = 128;
+  static constexpr int kTilePanels = 2, kTileColumns = 6;
+  static constexpr int kFloatRows = 4, kFloatColumns = 6;
+  static constexpr int kAttentionRows = 4, kAttentionVectors = 4;
+
+  struct F32 { __m512 v; };
+  struct I32 { __m512i v; };
+  struct U8 { __m512i v; };
+
+  static NIBBLE_INLINE __mmask16 first(int n) { return __mmask16((1u << n) - 1u); }
+  // Floats.
+  static NIBBLE_INLINE F32 set_f(float x) { return {_mm512_set1_ps(x)}; }
+  static NIBBLE_INLINE F32 load_f(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static NIBBLE_INLINE F32 load_f(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  static NIBBLE_INLINE void store_f(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
+  static NIBBLE_INLINE void store_f(float* p, F32 a, int n) { _mm512_mask_storeu_ps(p, first(n), a.v); }
+  static NIBBLE_INLINE F32 add(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+  static NIBBLE_INLINE F32 sub(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  static NIBBLE_INLINE F32 mul(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  static NIBBLE_INLINE F32 div(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+  static NIBBLE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static NIBBLE_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static NIBBLE_INLINE F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  static NIBBLE_INLINE F32 abs(F32 a) {
+    return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x7FFFFFFF)))};
+  }
+  static NIBBLE_INLINE F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
+  static NIBBLE_INLINE F32 select_less(F32 a, F32 b, F32 x, F32 y) {
+    return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
+  }
+  // Trees written out: the library's reduce has no stated order and g++ 12 warns about it.
+  static NIBBLE_INLINE float reduce_add(F32 a) {
+    const __m256 b = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    const __m128 c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    const __m128 d = _mm_add_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+  }
+  static NIBBLE_INLINE float reduce_max(F32 a) {
+    const __m256 b = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    const __m128 c = _mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    const __m128 d = _mm_max_ps(c, _mm_movehl_ps(c, c));
+    return _mm_cvtss_f32(_mm_max_ss(d, _mm_shuffle_ps(d, d, 1)));
+  }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)p))}; }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p, int n) { return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p))}; }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 a) {
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 a, int n) {
+    _mm256_mask_storeu_epi16(p, first(n), _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static NIBBLE_INLINE F32 widen_bf16(__m256i h) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))}; }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p) { return widen_bf16(_mm256_loadu_si256((const __m256i*)p)); }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) { return widen_bf16(_mm256_maskz_loadu_epi16(first(n), p)); }
+  // Integers.
+  static NIBBLE_INLINE I32 set_i(int32_t x) { return {_mm512_set1_epi32(x)}; }
+  static NIBBLE_INLINE I32 load_i(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  static NIBBLE_INLINE void store_i(int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
+  static NIBBLE_INLINE I32 add(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+  static NIBBLE_INLINE I32 mul(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+  template <int N> static NIBBLE_INLINE I32 shift_left(I32 a) { return {_mm512_slli_epi32(a.v, N)}; }
+  static NIBBLE_INLINE F32 bits_to_float(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
+  static NIBBLE_INLINE F32 to_float(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+  static NIBBLE_INLINE I32 round_to_int(F32 a) {
+    return {_mm512_cvt_roundps_epi32(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+  }
+  static NIBBLE_INLINE I32 load_i8(const int8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
+  static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+  static NIBBLE_INLINE int32_t reduce_add(I32 a) {
+    const __m256i b = _mm256_add_epi32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
+    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+    c = _mm_add_epi32(c, _mm_shuffle_epi32(c, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xB1)));
+  }
+  static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return {_mm512_set1_epi32(*p)}; }
+  static NIBBLE_INLINE I32 spread2(const int32_t* p) {
+    return {_mm512_mask_set1_epi32(_mm512_set1_epi32(p[0]), 0xFF00, p[1])};
+  }
+  static NIBBLE_INLINE I32 spread4(const int32_t* p) {
+    const __m512i index = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return {_mm512_permutexvar_epi32(index, _mm512_castsi128_si512(_mm_loadu_si128((const __m128i*)p)))};
+  }
+  // Bytes.
+  static NIBBLE_INLINE U8 load_u8(const void* p) { return {_mm512_loadu_si512(p)}; }
+  static NIBBLE_INLINE void store_u8(void* p, U8 a) { _mm512_storeu_si512(p, a.v); }
+  static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm512_set1_epi8(char(x))}; }
+  static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { return {_mm512_or_si512(a.v, b.v)}; }
+  template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) {
+    return {_mm512_and_si512(N ? _mm512_srli_epi16(a.v, N) : a.v, _mm512_set1_epi8(MASK))};
+  }
+  template <int N> static NIBBLE_INLINE U8 shift_left(U8 a) { return {_mm512_slli_epi16(a.v, N)}; }  // callers keep bits in their byte
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {
+    const __m512i shifts = _mm512_inserti64x4(_mm512_set1_epi16(LOW), _mm256_set1_epi16(HIGH), 1);
+    const __m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i*)p));
+    return {_mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8(MASK))};
+  }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
+    const __m256i half = _mm256_setr_m128i(_mm_set1_epi16(LOW), _mm_set1_epi16(HIGH));
+    const __m512i shifts = _mm512_broadcast_i64x4(half);
+    const __m512i first_block = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)p0));
+    const __m512i both = _mm512_mask_broadcast_i32x4(first_block, 0xFF00, _mm_loadu_si128((const __m128i*)p1));
+    return {_mm512_and_si512(_mm512_srlv_epi16(both, shifts), _mm512_set1_epi8(MASK))};
+  }
+  static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
+    return {_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)p0)),
+                               _mm256_loadu_si256((const __m256i*)p1), 1)};
+  }
+  static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
+    return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table)), index.v)};
+  }
+  static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) { return {_mm512_maskz_set1_epi8(bits, char(value))}; }
+  static NIBBLE_INLINE U8 bias_signed(U8 a) { return {_mm512_xor_si512(a.v, _mm512_set1_epi8(char(0x80)))}; }
+  static NIBBLE_INLINE U8 broadcast4(const void* p) {
+    int32_t word;
+    __builtin_memcpy(&word, p, 4);
+    return {_mm512_set1_epi32(word)};
+  }
+  static NIBBLE_INLINE I32 dot_u7(I32 acc, U8 w, U8 a) { return {_mm512_dpbusd_epi32(acc.v, w.v, a.v)}; }
+  static NIBBLE_INLINE I32 dot_s8(I32 acc, U8 w, U8 a) { return {_mm512_dpbusd_epi32(acc.v, w.v, a.v)}; }
+  static NIBBLE_INLINE I32 dot_pairs(I32 acc, I32 a, I32 b) { return {_mm512_dpwssd_epi32(acc.v, a.v, b.v)}; }
+  static NIBBLE_INLINE U8 as_bytes(I32 a) { return {a.v}; }
+  static NIBBLE_INLINE I32 as_ints(U8 a) { return {a.v}; }
+
+  // Lanes of pairs are added while they are interleaved: after two steps a 128-bit lane holds 4 rows.
+  static NIBBLE_INLINE __m512i add_pairs32(__m512i a, __m512i b) {
+    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  }
+  static NIBBLE_INLINE __m512i add_pairs64(__m512i a, __m512i b) {
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+  }
+  // 128-bit lane l of the result: sums over lane l of rows v[0..3].
+  static NIBBLE_INLINE __m512i sum_lanes(const I32* v) {
+    return add_pairs64(add_pairs32(v[0].v, v[1].v), add_pairs32(v[2].v, v[3].v));
+  }
+  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
+    const __m512i a = sum_lanes(v), b = sum_lanes(v + 4), c = sum_lanes(v + 8), d = sum_lanes(v + 12);
+    const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xDD));
+    const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i64x2(c, d, 0x88), _mm512_shuffle_i64x2(c, d, 0xDD));
+    return {_mm512_add_epi32(_mm512_shuffle_i64x2(ab, cd, 0x88), _mm512_shuffle_i64x2(ab, cd, 0xDD))};
+  }
+  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
+    const __m512i a = sum_lanes(v), b = sum_lanes(v + 4), c = sum_lanes(v + 8), d = sum_lanes(v + 12);
+    // lanes of ab: a01 a23 b01 b23
+    const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xDD));
+    const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i64x2(c, d, 0x88), _mm512_shuffle_i64x2(c, d, 0xDD));
+    even = {_mm512_shuffle_i64x2(ab, cd, 0x88)};
+    odd = {_mm512_shuffle_i64x2(ab, cd, 0xDD)};
+  }
+  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
+    const __m512i a = sum_lanes(v), b = sum_lanes(v + 4), c = sum_lanes(v + 8), d = sum_lanes(v + 12);
+    const __m512i ab_even = _mm512_shuffle_i64x2(a, b, 0x88), ab_odd = _mm512_shuffle_i64x2(a, b, 0xDD);
+    const __m512i cd_even = _mm512_shuffle_i64x2(c, d, 0x88), cd_odd = _mm512_shuffle_i64x2(c, d, 0xDD);
+    out[0] = {_mm512_shuffle_i64x2(ab_even, cd_even, 0x88)}, out[2] = {_mm512_shuffle_i64x2(ab_even, cd_even, 0xDD)};
+    out[1] = {_mm512_shuffle_i64x2(ab_odd, cd_odd, 0x88)}, out[3] = {_mm512_shuffle_i64x2(ab_odd, cd_odd, 0xDD)};
+  }
+  static NIBBLE_INLINE void transpose(I32* v) {
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 4) {  // 4x4 within 128-bit lanes
+      const __m512i a = _mm512_unpacklo_epi32(v[i].v, v[i + 1].v), b = _mm512_unpackhi_epi32(v[i].v, v[i + 1].v);
+      const __m512i c = _mm512_unpacklo_epi32(v[i + 2].v, v[i + 3].v), d = _mm512_unpackhi_epi32(v[i + 2].v, v[i + 3].v);
+      t[i] = _mm512_unpacklo_epi64(a, c), t[i + 1] = _mm512_unpackhi_epi64(a, c);
+      t[i + 2] = _mm512_unpacklo_epi64(b, d), t[i + 3] = _mm512_unpackhi_epi64(b, d);
+    }
+    for (int i = 0; i < 4; ++i) {  // then 4x4 of the lanes
+      const __m512i a = _mm512_shuffle_i64x2(t[i], t[i + 4], 0x88), b = _mm512_shuffle_i64x2(t[i], t[i + 4], 0xDD);
+      const __m512i c = _mm512_shuffle_i64x2(t[i + 8], t[i + 12], 0x88), d = _mm512_shuffle_i64x2(t[i + 8], t[i + 12], 0xDD);
+      v[i].v = _mm512_shuffle_i64x2(a, c, 0x88), v[i + 8].v = _mm512_shuffle_i64x2(a, c, 0xDD);
+      v[i + 4].v = _mm512_shuffle_i64x2(b, d, 0x88), v[i + 12].v = _mm512_shuffle_i64x2(b, d, 0xDD);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace nibble

@@ -1,0 +1,208 @@
+// ARMv8.2 with dot product, four registers a vector.
+#pragma once
+#include <arm_neon.h>
+
+#include "kernels/isa/vocabulary.h"
+
+namespace nibble {
+namespace {
+
+struct Isa {
+  static constexpr int kSignedBias = 0;
+  static constexpr int kTilePanels = 1, kTileColumns = 3;
+  static constexpr int kFloatRows = 2, kFloatColumns = 2;
+  static constexpr int kAttentionRows = 2, kAttentionVectors = 2;
+
+  struct F32 { float32x4_t v[4]; };
+  struct I32 { int32x4_t v[4]; };
+  struct U8 { uint8x16_t v[4]; };
+
+#define QUARTERS for (int i = 0; i < 4; ++i)
+  // Floats.
+  static NIBBLE_INLINE F32 set_f(float x) { F32 r; QUARTERS r.v[i] = vdupq_n_f32(x); return r; }
+  static NIBBLE_INLINE F32 load_f(const float* p) { F32 r; QUARTERS r.v[i] = vld1q_f32(p + 4 * i); return r; }
+  static NIBBLE_INLINE F32 load_f(const float* p, int n) {
+    float copy[16] = {};
+    for (int i = 0; i < n; ++i) copy[i] = p[i];
+    return load_f(copy);
+  }
+  static NIBBLE_INLINE void store_f(float* p, F32 x) { QUARTERS vst1q_f32(p + 4 * i, x.v[i]); }
+  static NIBBLE_INLINE void store_f(float* p, F32 x, int n) {
+    float copy[16];
+    store_f(copy, x);
+    for (int i = 0; i < n; ++i) p[i] = copy[i];
+  }
+  static NIBBLE_INLINE F32 add(F32 x, F32 y) { QUARTERS x.v[i] = vaddq_f32(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE F32 sub(F32 x, F32 y) { QUARTERS x.v[i] = vsubq_f32(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE F32 mul(F32 x, F32 y) { QUARTERS x.v[i] = vmulq_f32(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE F32 div(F32 x, F32 y) { QUARTERS x.v[i] = vdivq_f32(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE F32 fma(F32 x, F32 y, F32 z) { QUARTERS z.v[i] = vfmaq_f32(z.v[i], x.v[i], y.v[i]); return z; }
+  // Not vmaxq: it treats NaN and signed zeros in its own way.
+  static NIBBLE_INLINE float32x4_t larger(float32x4_t x, float32x4_t y) { return vbslq_f32(vcgtq_f32(x, y), x, y); }
+  static NIBBLE_INLINE F32 max(F32 x, F32 y) { QUARTERS x.v[i] = larger(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE F32 min(F32 x, F32 y) { QUARTERS x.v[i] = vbslq_f32(vcltq_f32(x.v[i], y.v[i]), x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE F32 abs(F32 x) { QUARTERS x.v[i] = vabsq_f32(x.v[i]); return x; }
+  static NIBBLE_INLINE F32 sqrt(F32 x) { QUARTERS x.v[i] = vsqrtq_f32(x.v[i]); return x; }
+  static NIBBLE_INLINE F32 select_less(F32 p, F32 q, F32 x, F32 y) {
+    QUARTERS x.v[i] = vbslq_f32(vcltq_f32(p.v[i], q.v[i]), x.v[i], y.v[i]);
+    return x;
+  }
+  static NIBBLE_INLINE float reduce_add(F32 x) {
+    const float32x4_t c = vaddq_f32(vaddq_f32(x.v[0], x.v[2]), vaddq_f32(x.v[1], x.v[3]));
+    const float32x2_t d = vadd_f32(vget_low_f32(c), vget_high_f32(c));
+    return vget_lane_f32(d, 0) + vget_lane_f32(d, 1);
+  }
+  static NIBBLE_INLINE float reduce_max(F32 x) {
+    const float32x4_t c = larger(larger(x.v[0], x.v[2]), larger(x.v[1], x.v[3]));
+    const float32x2_t low = vget_low_f32(c), high = vget_high_f32(c), d = vbsl_f32(vcgt_f32(low, high), low, high);
+    const float p = vget_lane_f32(d, 0), q = vget_lane_f32(d, 1);
+    return p > q ? p : q;
+  }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p) {
+    F32 r;
+    QUARTERS r.v[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i)));
+    return r;
+  }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p, int n) {
+    uint16_t copy[16] = {};
+    for (int i = 0; i < n; ++i) copy[i] = p[i];
+    return load_half(copy);
+  }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 x) { QUARTERS vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(x.v[i]))); }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 x, int n) {
+    uint16_t copy[16];
+    store_half(copy, x);
+    for (int i = 0; i < n; ++i) p[i] = copy[i];
+  }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p) {
+    F32 r;
+    QUARTERS r.v[i] = vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * i), 16));
+    return r;
+  }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) {
+    uint16_t copy[16] = {};
+    for (int i = 0; i < n; ++i) copy[i] = p[i];
+    return load_bf16(copy);
+  }
+  // Integers.
+  static NIBBLE_INLINE I32 set_i(int32_t x) { I32 r; QUARTERS r.v[i] = vdupq_n_s32(x); return r; }
+  static NIBBLE_INLINE I32 load_i(const int32_t* p) { I32 r; QUARTERS r.v[i] = vld1q_s32(p + 4 * i); return r; }
+  static NIBBLE_INLINE void store_i(int32_t* p, I32 x) { QUARTERS vst1q_s32(p + 4 * i, x.v[i]); }
+  static NIBBLE_INLINE I32 add(I32 x, I32 y) { QUARTERS x.v[i] = vaddq_s32(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE I32 mul(I32 x, I32 y) { QUARTERS x.v[i] = vmulq_s32(x.v[i], y.v[i]); return x; }
+  template <int N> static NIBBLE_INLINE I32 shift_left(I32 x) { QUARTERS x.v[i] = vshlq_n_s32(x.v[i], N); return x; }
+  static NIBBLE_INLINE F32 bits_to_float(I32 x) { F32 r; QUARTERS r.v[i] = vreinterpretq_f32_s32(x.v[i]); return r; }
+  static NIBBLE_INLINE F32 to_float(I32 x) { F32 r; QUARTERS r.v[i] = vcvtq_f32_s32(x.v[i]); return r; }
+  static NIBBLE_INLINE I32 round_to_int(F32 x) { I32 r; QUARTERS r.v[i] = vcvtnq_s32_f32(x.v[i]); return r; }
+  static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
+    const int8x16_t bytes = vld1q_s8(p);
+    const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
+    return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)), vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
+  }
+  static NIBBLE_INLINE void store_i8(int8_t* p, I32 x) {
+    const int16x8_t low = vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1])), high = vcombine_s16(vmovn_s32(x.v[2]), vmovn_s32(x.v[3]));
+    vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+  }
+  static NIBBLE_INLINE int32_t reduce_add(I32 x) { return vaddvq_s32(vaddq_s32(vaddq_s32(x.v[0], x.v[1]), vaddq_s32(x.v[2], x.v[3]))); }
+  static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
+  static NIBBLE_INLINE I32 spread2(const int32_t* p) {
+    return {{vdupq_n_s32(p[0]), vdupq_n_s32(p[0]), vdupq_n_s32(p[1]), vdupq_n_s32(p[1])}};
+  }
+  static NIBBLE_INLINE I32 spread4(const int32_t* p) { I32 r; QUARTERS r.v[i] = vdupq_n_s32(p[i]); return r; }
+  // Bytes.
+  static NIBBLE_INLINE U8 load_u8(const void* p) { U8 r; QUARTERS r.v[i] = vld1q_u8(static_cast<const uint8_t*>(p) + 16 * i); return r; }
+  static NIBBLE_INLINE void store_u8(void* p, U8 x) { QUARTERS vst1q_u8(static_cast<uint8_t*>(p) + 16 * i, x.v[i]); }
+  static NIBBLE_INLINE U8 set_u8(uint8_t x) { U8 r; QUARTERS r.v[i] = vdupq_n_u8(x); return r; }
+  static NIBBLE_INLINE U8 bit_or(U8 x, U8 y) { QUARTERS x.v[i] = vorrq_u8(x.v[i], y.v[i]); return x; }
+  template <int N> static NIBBLE_INLINE uint8x16_t masked_shift(uint8x16_t x, int mask) {
+    if constexpr (N > 0) x = vshrq_n_u8(x, N);
+    return vandq_u8(x, vdupq_n_u8(uint8_t(mask)));
+  }
+  template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 x) { QUARTERS x.v[i] = masked_shift<N>(x.v[i], MASK); return x; }
+  template <int N> static NIBBLE_INLINE U8 shift_left(U8 x) { QUARTERS x.v[i] = vshlq_n_u8(x.v[i], N); return x; }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {
+    const uint8x16_t a = vld1q_u8(static_cast<const uint8_t*>(p)), b = vld1q_u8(static_cast<const uint8_t*>(p) + 16);
+    return {{masked_shift<LOW>(a, MASK), masked_shift<LOW>(b, MASK), masked_shift<HIGH>(a, MASK), masked_shift<HIGH>(b, MASK)}};
+  }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
+    const uint8x16_t a = vld1q_u8(static_cast<const uint8_t*>(p0)), b = vld1q_u8(static_cast<const uint8_t*>(p1));
+    return {{masked_shift<LOW>(a, MASK), masked_shift<HIGH>(a, MASK), masked_shift<LOW>(b, MASK), masked_shift<HIGH>(b, MASK)}};
+  }
+  static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
+    const uint8_t *a = static_cast<const uint8_t*>(p0), *b = static_cast<const uint8_t*>(p1);
+    return {{vld1q_u8(a), vld1q_u8(a + 16), vld1q_u8(b), vld1q_u8(b + 16)}};
+  }
+  static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
+    const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(table));
+    QUARTERS index.v[i] = vqtbl1q_u8(t, index.v[i]);
+    return index;
+  }
+  static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) {
+    const uint8x16_t select = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201ull));
+    U8 r;
+    QUARTERS {
+      const uint8x16_t x = vcombine_u8(vdup_n_u8(uint8_t(bits >> (16 * i))), vdup_n_u8(uint8_t(bits >> (16 * i + 8))));
+      r.v[i] = vandq_u8(vtstq_u8(x, select), vdupq_n_u8(value));
+    }
+    return r;
+  }
+  static NIBBLE_INLINE U8 bias_signed(U8 x) { return x; }
+  static NIBBLE_INLINE U8 broadcast4(const void* p) {
+    uint32_t word;
+    __builtin_memcpy(&word, p, 4);
+    U8 r;
+    QUARTERS r.v[i] = vreinterpretq_u8_u32(vdupq_n_u32(word));
+    return r;
+  }
+  static NIBBLE_INLINE I32 dot_s8(I32 acc, U8 w, U8 a) {
+    QUARTERS acc.v[i] = vdotq_s32(acc.v[i], vreinterpretq_s8_u8(w.v[i]), vreinterpretq_s8_u8(a.v[i]));
+    return acc;
+  }
+  static NIBBLE_INLINE I32 dot_u7(I32 acc, U8 w, U8 a) { return dot_s8(acc, w, a); }
+  static NIBBLE_INLINE I32 dot_pairs(I32 acc, I32 x, I32 y) {
+    QUARTERS {
+      const int16x8_t a = vreinterpretq_s16_s32(x.v[i]), b = vreinterpretq_s16_s32(y.v[i]);
+      const int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b)), high = vmull_high_s16(a, b);
+      acc.v[i] = vaddq_s32(acc.v[i], vpaddq_s32(low, high));
+    }
+    return acc;
+  }
+  static NIBBLE_INLINE U8 as_bytes(I32 x) { U8 r; QUARTERS r.v[i] = vreinterpretq_u8_s32(x.v[i]); return r; }
+  static NIBBLE_INLINE I32 as_ints(U8 x) { I32 r; QUARTERS r.v[i] = vreinterpretq_s32_u8(x.v[i]); return r; }
+
+  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
+    for (int k = 0; k < 4; ++k)
+      QUARTERS {
+        const I32* rows = v + 4 * i;
+        out[k].v[i] = vpaddq_s32(vpaddq_s32(rows[0].v[k], rows[1].v[k]), vpaddq_s32(rows[2].v[k], rows[3].v[k]));
+      }
+  }
+  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
+    I32 q[4];
+    transpose_sum_quarters(v, q);
+    even = add(q[0], q[1]), odd = add(q[2], q[3]);
+  }
+  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
+    I32 even, odd;
+    transpose_sum_halves(v, even, odd);
+    return add(even, odd);
+  }
+  // 4x4 blocks: block (i, k) goes to (k, i).
+  static NIBBLE_INLINE void transpose(I32* v) {
+    I32 t[16];
+    for (int k = 0; k < 4; ++k)
+      QUARTERS {
+        const I32* rows = v + 4 * i;
+        const int32x4x2_t ab = vtrnq_s32(rows[0].v[k], rows[1].v[k]), cd = vtrnq_s32(rows[2].v[k], rows[3].v[k]);
+        t[4 * k].v[i] = vcombine_s32(vget_low_s32(ab.val[0]), vget_low_s32(cd.val[0]));
+        t[4 * k + 1].v[i] = vcombine_s32(vget_low_s32(ab.val[1]), vget_low_s32(cd.val[1]));
+        t[4 * k + 2].v[i] = vcombine_s32(vget_high_s32(ab.val[0]), vget_high_s32(cd.val[0]));
+        t[4 * k + 3].v[i] = vcombine_s32(vget_high_s32(ab.val[1]), vget_high_s32(cd.val[1]));
+      }
+    for (int i = 0; i < 16; ++i) v[i] = t[i];
+  }
+#undef QUARTERS
+};
+
+}  // namespace
+}  // namespace nibble

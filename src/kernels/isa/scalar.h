@@ -1,0 +1,120 @@
+// The vocabulary in plain C++: the reference that every other ISA must equal bit for bit, and the x86 baseline.
+#pragma once
+#include "kernels/isa/vocabulary.h"
+
+namespace nibble {
+namespace {
+
+struct Isa {
+  static constexpr int kSignedBias = 0;
+  static constexpr int kTilePanels = 1, kTileColumns = 2;
+  static constexpr int kFloatRows = 2, kFloatColumns = 2;
+  static constexpr int kAttentionRows = 2, kAttentionVectors = 2;
+
+  struct F32 { float v[16]; };
+  struct I32 { int32_t v[16]; };
+  struct U8 { uint8_t v[64]; };
+
+#define LANES for (int i = 0; i < 16; ++i)
+#define BYTES for (int i = 0; i < 64; ++i)
+  // Floats.
+  static NIBBLE_INLINE F32 set_f(float x) { F32 r; LANES r.v[i] = x; return r; }
+  static NIBBLE_INLINE F32 load_f(const float* p) { F32 r; LANES r.v[i] = p[i]; return r; }
+  static NIBBLE_INLINE F32 load_f(const float* p, int n) { F32 r; LANES r.v[i] = i < n ? p[i] : 0.0f; return r; }
+  static NIBBLE_INLINE void store_f(float* p, F32 a) { LANES p[i] = a.v[i]; }
+  static NIBBLE_INLINE void store_f(float* p, F32 a, int n) { for (int i = 0; i < n; ++i) p[i] = a.v[i]; }
+  static NIBBLE_INLINE F32 add(F32 a, F32 b) { LANES a.v[i] += b.v[i]; return a; }
+  static NIBBLE_INLINE F32 sub(F32 a, F32 b) { LANES a.v[i] -= b.v[i]; return a; }
+  static NIBBLE_INLINE F32 mul(F32 a, F32 b) { LANES a.v[i] *= b.v[i]; return a; }
+  static NIBBLE_INLINE F32 div(F32 a, F32 b) { LANES a.v[i] /= b.v[i]; return a; }
+  static NIBBLE_INLINE F32 fma(F32 a, F32 b, F32 c) { LANES c.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]); return c; }
+  static NIBBLE_INLINE F32 max(F32 a, F32 b) { LANES a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; }
+  static NIBBLE_INLINE F32 min(F32 a, F32 b) { LANES a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
+  static NIBBLE_INLINE F32 abs(F32 a) { LANES a.v[i] = __builtin_fabsf(a.v[i]); return a; }
+  static NIBBLE_INLINE F32 sqrt(F32 a) { LANES a.v[i] = __builtin_sqrtf(a.v[i]); return a; }
+  static NIBBLE_INLINE F32 select_less(F32 a, F32 b, F32 x, F32 y) { LANES x.v[i] = a.v[i] < b.v[i] ? x.v[i] : y.v[i]; return x; }
+  static NIBBLE_INLINE float reduce_add(F32 a) {
+    for (int width = 8; width; width /= 2) for (int i = 0; i < width; ++i) a.v[i] += a.v[i + width];
+    return a.v[0];
+  }
+  static NIBBLE_INLINE float reduce_max(F32 a) {
+    for (int width = 8; width; width /= 2) for (int i = 0; i < width; ++i) a.v[i] = a.v[i] > a.v[i + width] ? a.v[i] : a.v[i + width];
+    return a.v[0];
+  }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p) { F32 r; LANES r.v[i] = half_to_float(p[i]); return r; }
+  static NIBBLE_INLINE F32 load_half(const uint16_t* p, int n) { F32 r; LANES r.v[i] = i < n ? half_to_float(p[i]) : 0.0f; return r; }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 a) { LANES p[i] = float_to_half(a.v[i]); }
+  static NIBBLE_INLINE void store_half(uint16_t* p, F32 a, int n) { for (int i = 0; i < n; ++i) p[i] = float_to_half(a.v[i]); }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p) { F32 r; LANES r.v[i] = bfloat16_to_float(p[i]); return r; }
+  static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) { F32 r; LANES r.v[i] = i < n ? bfloat16_to_float(p[i]) : 0.0f; return r; }
+  // Integers, 16 lanes of 32 bits.
+  static NIBBLE_INLINE I32 set_i(int32_t x) { I32 r; LANES r.v[i] = x; return r; }
+  static NIBBLE_INLINE I32 load_i(const int32_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
+  static NIBBLE_INLINE void store_i(int32_t* p, I32 a) { LANES p[i] = a.v[i]; }
+  static NIBBLE_INLINE I32 add(I32 a, I32 b) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) + uint32_t(b.v[i])); return a; }
+  static NIBBLE_INLINE I32 mul(I32 a, I32 b) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) * uint32_t(b.v[i])); return a; }
+  template <int N> static NIBBLE_INLINE I32 shift_left(I32 a) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) << N); return a; }
+  static NIBBLE_INLINE F32 bits_to_float(I32 a) { F32 r; LANES r.v[i] = __builtin_bit_cast(float, a.v[i]); return r; }
+  static NIBBLE_INLINE F32 to_float(I32 a) { F32 r; LANES r.v[i] = float(a.v[i]); return r; }
+  static NIBBLE_INLINE I32 round_to_int(F32 a) { I32 r; LANES r.v[i] = round_even_small(a.v[i]); return r; }
+  static NIBBLE_INLINE I32 load_i8(const int8_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
+  static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { LANES p[i] = int8_t(a.v[i]); }
+  static NIBBLE_INLINE int32_t reduce_add(I32 a) { int32_t s = 0; LANES s += a.v[i]; return s; }
+  static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
+  static NIBBLE_INLINE I32 spread4(const int32_t* p) { I32 r; LANES r.v[i] = p[i / 4]; return r; }
+  static NIBBLE_INLINE I32 spread2(const int32_t* p) { I32 r; LANES r.v[i] = p[i / 8]; return r; }
+  // Bytes.
+  static NIBBLE_INLINE U8 load_u8(const void* p) { U8 r; __builtin_memcpy(r.v, p, 64); return r; }
+  static NIBBLE_INLINE void store_u8(void* p, U8 a) { __builtin_memcpy(p, a.v, 64); }
+  static NIBBLE_INLINE U8 set_u8(uint8_t x) { U8 r; BYTES r.v[i] = x; return r; }
+  static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { BYTES a.v[i] |= b.v[i]; return a; }
+  template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) { BYTES a.v[i] = uint8_t((a.v[i] >> N) & MASK); return a; }
+  template <int N> static NIBBLE_INLINE U8 shift_left(U8 a) { BYTES a.v[i] = uint8_t(a.v[i] << N); return a; }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {
+    const uint8_t* b = static_cast<const uint8_t*>(p);
+    U8 r; BYTES r.v[i] = uint8_t((b[i % 32] >> (i < 32 ? LOW : HIGH)) & MASK); return r;
+  }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
+    const uint8_t *a = static_cast<const uint8_t*>(p0), *b = static_cast<const uint8_t*>(p1);
+    U8 r; BYTES r.v[i] = uint8_t(((i < 32 ? a : b)[i % 16] >> (i % 32 < 16 ? LOW : HIGH)) & MASK); return r;
+  }
+  static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
+    U8 r; __builtin_memcpy(r.v, p0, 32); __builtin_memcpy(r.v + 32, p1, 32); return r;
+  }
+  static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) { BYTES index.v[i] = uint8_t(table[index.v[i] & 15]); return index; }
+  static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) { U8 r; BYTES r.v[i] = (bits >> i) & 1 ? value : 0; return r; }
+  static NIBBLE_INLINE U8 bias_signed(U8 a) { return a; }
+  static NIBBLE_INLINE U8 broadcast4(const void* p) { U8 r; BYTES r.v[i] = static_cast<const uint8_t*>(p)[i % 4]; return r; }
+  static NIBBLE_INLINE I32 dot_s8(I32 acc, U8 w, U8 a) { BYTES acc.v[i / 4] += int8_t(w.v[i]) * int8_t(a.v[i]); return acc; }
+  static NIBBLE_INLINE I32 dot_u7(I32 acc, U8 w, U8 a) { return dot_s8(acc, w, a); }
+  static NIBBLE_INLINE I32 dot_pairs(I32 acc, I32 a, I32 b) {
+    LANES acc.v[i] += int16_t(a.v[i]) * int16_t(b.v[i]) + (a.v[i] >> 16) * (b.v[i] >> 16);
+    return acc;
+  }
+  static NIBBLE_INLINE U8 as_bytes(I32 a) { return __builtin_bit_cast(U8, a); }
+  static NIBBLE_INLINE I32 as_ints(U8 a) { return __builtin_bit_cast(I32, a); }
+  // Lane r of the result: the sum of all 16 lanes of v[r].
+  static NIBBLE_INLINE I32 transpose_sum(const I32* v) { I32 r; LANES r.v[i] = reduce_add(v[i]); return r; }
+  // even: sums of lanes 0-7 of v[r]; odd: of lanes 8-15.
+  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
+    LANES {
+      int32_t low = 0, high = 0;
+      for (int k = 0; k < 8; ++k) low += v[i].v[k], high += v[i].v[k + 8];
+      even.v[i] = low, odd.v[i] = high;
+    }
+  }
+  // out[k] lane r: the sum of lanes 4k to 4k+3 of v[r].
+  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
+    for (int k = 0; k < 4; ++k)
+      LANES out[k].v[i] = v[i].v[4 * k] + v[i].v[4 * k + 1] + v[i].v[4 * k + 2] + v[i].v[4 * k + 3];
+  }
+  static NIBBLE_INLINE void transpose(I32* v) {
+    for (int r = 0; r < 16; ++r)
+      for (int c = 0; c < r; ++c) { const int32_t t = v[r].v[c]; v[r].v[c] = v[c].v[r]; v[c].v[r] = t; }
+  }
+#undef LANES
+#undef BYTES
+};
+
+}  // namespace
+}  // namespace nibble

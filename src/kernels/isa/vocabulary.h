@@ -1,0 +1,42 @@
+// What every ISA vocabulary (isa/*.h: struct Isa) must have, as a concept, and what they share. All of them work on the
+// same virtual shapes: F32 and I32 have 16 lanes, U8 has 64 bytes (16 groups of 4); a narrower machine uses several
+// registers. So every algorithm is written once, and its results are the same bits everywhere.
+//
+// dot_u7(acc, w, a): acc lane i += sum of 4 products w[4i+k] * a[4i+k], w in [0, 127], a in [-127, 127].
+// dot_s8: the same for w in [-128, 127] that went through bias_signed(); the result is too large by
+//   kSignedBias * (sum of the same a), which the caller subtracts.
+// dot_pairs(acc, a, b): lanes are pairs of int16: acc += a.lo * b.lo + a.hi * b.hi.
+// field<N, M>(u): (byte >> N) & M. field_dup32<L, H, M>(p): 32 bytes, shifted by L in the low half and by H in the high half.
+// field_dup16<L, H, M>(p0, p1): the same on 16 bytes of p0, then of p1. bits_to_bytes: bit i gives byte i.
+// spread2 / spread4(p): 2 ints over 8 lanes each / 4 ints over 4 lanes each.
+// round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "base/half.h"
+
+#define NIBBLE_INLINE inline __attribute__((always_inline))
+
+namespace nibble {
+namespace {
+
+// x + 1.5 * 2^23 has its integer part in the low mantissa bits: rounds to even in the default mode, without libm.
+NIBBLE_INLINE int32_t round_even_small(float x) {
+  return int32_t(__builtin_bit_cast(uint32_t, x + 12582912.0f) - 0x4B400000u);
+}
+
+template <class V>
+concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::U8 u, const void* p, float* fp, uint16_t* hp,
+                              int32_t* ip, int8_t* bp, typename V::I32* rows) {
+  requires V::kTilePanels >= 1 && V::kTileColumns >= 1 && V::kFloatRows >= 1 && V::kAttentionRows >= 1;
+  { V::fma(f, f, f) }; { V::div(f, f) }; { V::sqrt(f) }; { V::abs(f) }; { V::select_less(f, f, f, f) };
+  { V::reduce_add(f) }; { V::reduce_max(f) }; { V::load_half(hp, 3) }; { V::store_half(hp, f, 3) }; { V::load_bf16(hp) };
+  { V::to_float(i) }; { V::round_to_int(f) }; { V::bits_to_float(i) }; { V::store_i8(bp, i) }; { V::load_i8(bp) };
+  { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::transpose_sum(rows) }; { V::transpose(rows) };
+  { V::transpose_sum_halves(rows, i, i) }; { V::broadcast4(p) }; { V::lookup16(bp, u) }; { V::bits_to_bytes(uint64_t{}, uint8_t{}) };
+  { V::spread2(ip) }; { V::spread4(ip) }; { V::load_2x32(p, p) }; { V::bias_signed(u) };
+};
+
+}  // namespace
+}  // namespace nibble
