@@ -1,0 +1,116 @@
+"""Trains the model that ships with nibble: `train.py --minutes 110`; see ../README.md.
+
+The learning rate follows a cosine over the wall-clock budget, not over steps, so that a run on a shared machine, even
+one that is stopped and continued, always ends fully decayed.
+"""
+
+import argparse
+import math
+import os
+import time
+
+# Waiting threads must sleep: on a shared machine a spinning one takes the core that its partner waits for.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch  # noqa: E402
+
+import checkpoint  # noqa: E402
+import data  # noqa: E402
+from evaluate import held_out_loss  # noqa: E402
+from export import load_any  # noqa: E402
+from model import Config, Model  # noqa: E402
+from optimizer import Optimizer  # noqa: E402
+from tokenizer import Tokenizer, train_merges  # noqa: E402
+from workers import Workers  # noqa: E402
+
+WARMUP_STEPS = 60
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--minutes", type=float, required=True, help="wall-clock budget, earlier runs of the same checkpoint included")
+    p.add_argument("--name", default="story", help="the checkpoint is out/NAME.pt")
+    p.add_argument("--start-from", help="checkpoint or GGUF file whose weights to start from, with a fresh optimizer")
+    p.add_argument("--ternary", action="store_true", help="train the ternary sibling (with --start-from)")
+    p.add_argument("--peak", type=float, default=1.0, help="factor on the peak learning rates")
+    p.add_argument("--steps", type=int, default=0, help="stop after so many steps of this run (0: the budget decides)")
+    p.add_argument("--documents", type=int, default=60000)
+    p.add_argument("--rows", type=int, default=8, help="windows per step, over all workers")
+    p.add_argument("--slices", type=int, default=1, help="gradient accumulation: slices small enough for the caches")
+    p.add_argument("--length", type=int, default=512)
+    p.add_argument("--workers", type=int, default=1 if torch.cuda.is_available() else min(4, os.cpu_count()), help="processes, each with its share of a step's rows")
+    p.add_argument("--save-minutes", type=float, default=4)
+    return p.parse_args()
+
+
+def start(o, path, device):
+    """(model, tokenizer, optimizer, progress) from the checkpoint, from other weights, or from nothing."""
+    if os.path.exists(path):
+        model, tokenizer, state, progress = checkpoint.load(path, device)
+        optimizer = Optimizer(model)
+        if state:
+            optimizer.load_state_dict(state)
+        return model, tokenizer, optimizer, progress
+    if o.start_from:
+        model, tokenizer = load_any(o.start_from)
+        checkpoint.thaw(model.to(device))
+        if o.ternary and not model.config.ternary:
+            model = checkpoint.ternary_from(model)
+    else:
+        torch.manual_seed(1)
+        texts = data.documents(data.TRAIN_SEED, data.TOKENIZER_DOCUMENTS, False)
+        tokenizer = Tokenizer(train_merges(texts, 4096))
+        model = Model(Config(vocab=len(tokenizer), context=o.length, ternary=o.ternary)).to(device)
+    return model, tokenizer, Optimizer(model), dict(step=0, tokens=0, seconds=0.0)
+
+
+def main():
+    o = options()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    path = os.path.join(data.OUT, o.name + ".pt")
+    model, tokenizer, optimizer, progress = start(o, path, device)
+    held = data.cached(tokenizer, "held", data.HELD_SEED, data.HELD_DOCUMENTS, True)
+    ids, starts = data.cached(tokenizer, f"train-{o.documents}", data.TRAIN_SEED, o.documents, False)
+    workers = Workers(o.workers)
+    leader = workers.rank == 0
+    if leader:
+        print(f"{sum(p.numel() for p in model.parameters())} parameters, vocabulary {len(tokenizer)}, {device}, {progress}", flush=True)
+        print(f"training tokens {len(ids)}, held-out tokens {len(held[0])}", flush=True)
+    windows = data.Windows(ids, starts, seed=progress["step"], share=(workers.rank, workers.count))
+    begun, earlier, saved, first = time.time(), progress["seconds"], time.time(), progress["step"]
+    step, tokens, recent, recent_tokens, recent_time = progress["step"], progress["tokens"], 0.0, 0, time.time()
+    rows = max(1, o.rows // (workers.count * o.slices))
+    while True:
+        fraction = workers.agree((earlier + time.time() - begun) / (60 * o.minutes))
+        if fraction >= 1 or (o.steps and step - first >= o.steps):
+            break
+        factor = o.peak * min(1.0, (step - first + 1) / WARMUP_STEPS) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
+        for _ in range(o.slices):
+            batch = torch.from_numpy(windows.batch(rows, o.length)).to(device)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                loss = model.loss(batch) / o.slices
+            loss.backward()
+            recent += float(loss.detach())
+        workers.average_gradients(optimizer.parameters)
+        optimizer.step(factor, workers)
+        done = rows * o.slices * workers.count * o.length
+        step, tokens, recent_tokens = step + 1, tokens + done, recent_tokens + done
+        if step % 20 == 0 and leader:
+            now = time.time()
+            print(f"step {step} tokens {tokens} fraction {fraction:.3f} factor {factor:.3f} loss {recent / 20:.4f} "
+                  f"tokens/s {recent_tokens / (now - recent_time):.0f}", flush=True)
+            recent, recent_tokens, recent_time = 0.0, 0, now
+        if leader and time.time() - saved > 60 * o.save_minutes:
+            saved = time.time()
+            checkpoint.save(path, model, tokenizer, optimizer, step=step, tokens=tokens, seconds=earlier + saved - begun)
+            value, _ = held_out_loss(model, *held, documents=160, bf16=True)
+            print(f"step {step} held-out loss {value:.4f} (160 documents)", flush=True)
+    if not leader:
+        return
+    checkpoint.save(path, model, tokenizer, optimizer, step=step, tokens=tokens, seconds=earlier + time.time() - begun)
+    value, count = held_out_loss(model, *held, documents=data.HELD_DOCUMENTS)
+    print(f"done: step {step} tokens {tokens} held-out loss {value:.4f} perplexity {math.exp(value):.3f} over {count} tokens", flush=True)
+
+
+if __name__ == "__main__":
+    main()
