@@ -31,10 +31,6 @@ void matmul(const MatmulArgs& args) {
     }
 }
 
-void decode_row(FormatId format, const uint8_t* row, int64_t length, float, float* out) {
-  for (int64_t i = 0; i < length; ++i) out[i] = load(format, row, i);
-}
-
 void rms_norm(float* out, const float* x, const float* weight, int64_t n, float eps) {
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += double(x[i]) * double(x[i]);
@@ -150,7 +146,6 @@ const KernelTable& naive_kernels() {
     t.kv_store = kv_store;
     t.attention = attention;
     t.max = maximum_of;
-    t.decode_row = decode_row;
     return t;
   }();
   return table;
