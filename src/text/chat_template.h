@@ -1,6 +1,6 @@
 // Chat templates: the Jinja source in a model file's `tokenizer.chat_template` turns a conversation into the
 // prompt text the model was trained on. Parsing and rendering are bounded: no template and no conversation
-// can recurse, loop or allocate beyond RenderLimits. Semantics: docs/chat-templates.md.
+// can recurse, loop or allocate beyond RenderLimits (jinja_budget.h). Semantics: docs/chat-templates.md.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "text/jinja_budget.h"
 #include "text/jinja_value.h"
 
 namespace nibble {
@@ -17,14 +18,6 @@ namespace nibble {
 namespace jinja {
 struct Program;
 }
-
-// What one render may use. An exceeded limit is an Error of kind kLimit that names the limit.
-struct RenderLimits {
-  uint64_t steps = 20'000'000;                 // evaluated expressions, loop turns, and bytes scanned / 64
-  uint64_t value_bytes = uint64_t(256) << 20;  // strings, lists and dicts made, summed over the render
-  uint64_t output_bytes = uint64_t(64) << 20;  // the rendered prompt, and any one string
-  uint32_t call_depth = 64;                    // macros calling macros
-};
 
 struct ChatMessage {
   std::string role;
