@@ -76,7 +76,10 @@ struct BenchOptions {
 // llama-bench's rows as JSON lines, with n_seqs beside n_gen.
 Status bench(const PeerApi& api, const BenchOptions& options);
 
-// Quantizes a model file; prints the seconds. `type` is a recipe name (Q4_K_M) or llama_ftype number.
+// Quantizes a model file and gives, or prints, the seconds. `type` is a recipe name (Q4_K_M) or llama_ftype
+// number.
+Result<double> quantize_model(const PeerApi& api, const std::string& in, const std::string& out,
+                              const std::string& type, int threads, bool pure, bool requantize);
 Status quantize_file(const PeerApi& api, const std::string& in, const std::string& out,
                      const std::string& type, int threads, bool pure, bool requantize);
 

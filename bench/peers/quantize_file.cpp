@@ -31,8 +31,8 @@ Result<std::int32_t> file_type(const std::string& name) {
 
 }  // namespace
 
-Status quantize_file(const PeerApi& api, const std::string& in, const std::string& out,
-                     const std::string& type, int threads, bool pure, bool requantize) {
+Result<double> quantize_model(const PeerApi& api, const std::string& in, const std::string& out,
+                              const std::string& type, int threads, bool pure, bool requantize) {
   LlamaQuantizeParams params = api.quantize_default_params();
   NIBBLE_TRY(params.ftype, file_type(type));
   params.nthread = threads;
@@ -41,7 +41,12 @@ Status quantize_file(const PeerApi& api, const std::string& in, const std::strin
   const auto start = std::chrono::steady_clock::now();
   if (const std::uint32_t code = api.model_quantize(in.c_str(), out.c_str(), &params))
     return fail(ErrorKind::kInternal, in, ": the peer's quantize returns ", code, ":\n", peer_log());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Status quantize_file(const PeerApi& api, const std::string& in, const std::string& out,
+                     const std::string& type, int threads, bool pure, bool requantize) {
+  NIBBLE_TRY(const double seconds, quantize_model(api, in, out, type, threads, pure, requantize));
   std::printf("{\"program\":\"llama.cpp %s\",\"type\":\"%s\",\"n_threads\":%d,\"seconds\":%.3f}\n",
               api.version(), type.c_str(), threads, seconds);
   return {};

@@ -149,20 +149,17 @@ void ForwardPass::embed() {
   normed_ = buffer(ws_.normed, width);
   projected_ = buffer(ws_.projected, width);
   const TensorView& table = model_.weights_.token_embedding;
-  const auto* rows = reinterpret_cast<const uint8_t*>(table.bytes.data());
-  const float tensor_scale = Driver::tensor_scale(table);
   for (size_t i = 0; i < spans_.size(); ++i) {
     const Span& span = spans_[i];
     float* const first = residual_ + ws_.ranges[i].first * width;
-    driver_.parallel_for(
-        int64_t(span.tokens.size()), 1, double(width) * kNsPerValue, [&](int64_t begin, int64_t end) {
-          for (int64_t t = begin; t < end; ++t) {
-            kernel_.decode_row(table.format->id, rows + uint64_t(span.tokens[size_t(t)]) * table.row_bytes(),
-                               width, tensor_scale, first + t * width);
-            if (config_.embedding_scale != 1)
-              kernel_.scale(first + t * width, config_.embedding_scale, width);
-          }
-        });
+    driver_.parallel_for(int64_t(span.tokens.size()), 1, double(width) * kNsPerValue,
+                         [&](int64_t begin, int64_t end) {
+                           for (int64_t t = begin; t < end; ++t) {
+                             Driver::decode_row(table, span.tokens[size_t(t)], first + t * width);
+                             if (config_.embedding_scale != 1)
+                               kernel_.scale(first + t * width, config_.embedding_scale, width);
+                           }
+                         });
   }
 }
 

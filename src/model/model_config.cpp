@@ -67,8 +67,8 @@ class Keys {
     for (size_t i = 0; i < layers; ++i) {
       const std::optional<uint64_t> element = value->at(i).as_uint();
       if (!element || *element < 1 || *element > uint64_t(high))
-        return bad(key, "[", i, "] is ", element ? concat(*element) : "not an integer", ", wanted 1 to ",
-                   high);
+        return bad(concat(key, "[", i, "]"), "is ", element ? concat(*element) : "not an integer",
+                   ", wanted 1 to ", high);
       values.push_back(int64_t(*element));
     }
     return values;
@@ -127,7 +127,7 @@ Status read_windows(const Keys& keys, ModelConfig& config) {
       const GgufValue element = pattern->at(i);
       const std::optional<uint64_t> number = element.as_uint();
       const std::optional<bool> flag = number ? std::optional<bool>(*number != 0) : element.as_bool();
-      if (!flag) return keys.bad(kWindowPattern, "[", i, "] is not a bool");
+      if (!flag) return keys.bad(concat(kWindowPattern, "[", i, "]"), "is not a bool");
       windowed = *flag;
     }
     if (!windowed) continue;
@@ -208,7 +208,7 @@ Status read_layers(const Keys& keys, ModelConfig& config) {
   return {};
 }
 
-Status read_head_size(const Keys& keys, ModelConfig& config) {
+Status read_head_size(const GgufFile& file, const Keys& keys, ModelConfig& config) {
   const int heads = config.layers[0].heads;
   if (!keys.find(kKeyLength) && config.width % heads != 0)
     return keys.bad(kHeads, "is ", heads, ", which does not divide ", kWidth, " = ", config.width, ", and ",
@@ -216,7 +216,7 @@ Status read_head_size(const Keys& keys, ModelConfig& config) {
   NIBBLE_TRY(const int64_t key_length, keys.integer(kKeyLength, 1, kMaxHeadDim, config.width / heads));
   NIBBLE_TRY(const int64_t value_length, keys.integer(kValueLength, 1, kMaxHeadDim, key_length));
   if (value_length != key_length)
-    return fail(ErrorKind::kUnsupported, "key ", keys.name(kValueLength), " is ", value_length,
+    return fail(ErrorKind::kUnsupported, file.path(), ": key ", keys.name(kValueLength), " is ", value_length,
                 ", wanted the same as ", kKeyLength, " = ", key_length);
   config.head_dim = int(key_length);
   return {};
@@ -242,7 +242,7 @@ Result<ModelConfig> read_model_config(const GgufFile& file) {
   NIBBLE_TRY(const double epsilon, keys.real(kNormEpsilon, 0, 1, std::nullopt));
   config.norm_epsilon = float(epsilon);
   NIBBLE_CHECK_OK(read_layers(keys, config));
-  NIBBLE_CHECK_OK(read_head_size(keys, config));
+  NIBBLE_CHECK_OK(read_head_size(file, keys, config));
   NIBBLE_CHECK_OK(read_rope(file, keys, config));
   NIBBLE_CHECK_OK(read_windows(keys, config));
   NIBBLE_CHECK_OK(read_scales(keys, config));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/quote.h"
+#include "kernels/drive.h"
 
 namespace nibble {
 namespace {
@@ -146,8 +147,7 @@ class Loader {
         tensor.format->id != FormatId::kBF16)
       return bad(ErrorKind::kUnsupported, tensor, "is stored as ", tensor.format->name,
                  ", wanted F32, F16 or BF16");
-    const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
-    kernels_.decode_row(tensor.format->id, bytes, int64_t(values.size()), 1, values.data());
+    Driver::decode_row(tensor, 0, values.data());
     for (size_t i = 0; i < values.size(); ++i)
       if (!std::isfinite(values[i]))
         return bad(ErrorKind::kBadFile, tensor, "has value ", values[i], " at ", i);
@@ -297,6 +297,9 @@ Result<ModelWeights> load_weights(const GgufFile& file, const ModelConfig& confi
   ModelWeights weights;
   NIBBLE_TRY(const TensorView* embedding, loader.find(embedding_spec(config)));
   NIBBLE_TRY(weights.token_embedding, loader.matrix(*embedding));
+  if (embedding->format->tensor_trailer_bytes > 0)
+    return loader.bad(ErrorKind::kUnsupported, *embedding, "is stored as ", embedding->format->name,
+                      ", which has no rows of its own to look up");
   NIBBLE_TRY(weights.output_norm, loader.vector(output_norm_spec(config)));
   const TensorView* output = nullptr;
   if (!row.always_tied) {

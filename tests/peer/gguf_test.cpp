@@ -53,8 +53,8 @@ TEST(GgufExchange, NibbleReadsWhatThePeerWrites) {
   ASSERT_TRUE(original) << original.error().message;
   for (const char* type : {"F16", "BF16", "Q8_0", "Q4_0", "Q5_1", "IQ4_NL"}) {
     const std::string out = testing::TempDir() + "peer-" + type + ".gguf";
-    const Status status = quantize_file(api, path, out, type, 1, false, false);
-    ASSERT_TRUE(status) << status.error().message;
+    const auto seconds = quantize_model(api, path, out, type, 1, false, false);
+    ASSERT_TRUE(seconds) << seconds.error().message;
     const auto file = GgufFile::open(out);
     ASSERT_TRUE(file) << file.error().message;
     ASSERT_EQ(file->tensors().size(), original->tensors().size()) << type;

@@ -7,6 +7,7 @@ Written apart from nibble's own GGUF writer and model synthesis on purpose: the 
 its mistakes. Weights depend on the tensor's name only, so files are reproducible.
 """
 import array
+import math
 import os
 import random
 import struct
@@ -26,6 +27,7 @@ class Model:
     def __init__(self, arch, layers=3):
         self.arch, self.layers = arch, layers
         self.keys, self.tensors = [], []
+        self.flat = False  # one value throughout: for files whose shapes matter only
         self.embedding_deviation = 0.5  # small enough that the layers decide a tied head's logits
         self.key("general.architecture", STRING, arch)
         self.own("context_length", U32, 4096)
@@ -62,9 +64,7 @@ class Model:
         self.tensor(f"blk.{i}.{name}", dims, kind)
 
     def values(self, name, dims, kind):
-        count = 1
-        for d in dims:
-            count *= d
+        count = math.prod(dims)
         rng = random.Random(zlib.crc32(name.encode()))
         gauss = rng.gauss
         if kind == "norm":
@@ -91,7 +91,10 @@ class Model:
         offset = 0
         for name, dims, kind in self.tensors:
             head += text(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, 0, offset)
-            piece = array.array("f", self.values(name, dims, kind)).tobytes()
+            if self.flat:
+                piece = struct.pack("<f", 0.01) * math.prod(dims)
+            else:
+                piece = array.array("f", self.values(name, dims, kind)).tobytes()
             piece += b"\0" * (-len(piece) % 32)
             offset += len(piece)
             data.append(piece)
@@ -100,50 +103,54 @@ class Model:
             out.write(head + b"".join(data))
 
 
-def decoder(arch, layers=3, head=16, tied=False, qkv_bias=False, fused=False, gate=True, qk_norm=False, post_norms=False,
+def decoder(arch, layers=3, head=16, width=WIDTH, heads=HEADS, kv_heads=KV_HEADS, ffn=FFN, tied=False, qkv_bias=False, fused=False, gate=True, qk_norm=False, post_norms=False,
             experts=0, expert_ffn=0, final=True):
     """The common body of the decoder-only architectures."""
     m = Model(arch, layers)
+    m.own("embedding_length", U32, width)
+    m.own("feed_forward_length", U32, ffn)
+    m.own("attention.head_count", U32, heads)
+    m.own("attention.head_count_kv", U32, kv_heads)
     m.own("attention.layer_norm_rms_epsilon", F32, 1e-5)
     m.own("attention.key_length", U32, head)
     m.own("attention.value_length", U32, head)
     m.own("rope.dimension_count", U32, head)
     m.own("rope.freq_base", F32, 10000.0)
-    m.tensor("token_embd.weight", [WIDTH, VOCAB], "embedding")
+    m.tensor("token_embd.weight", [width, VOCAB], "embedding")
     if final:
-        m.tensor("output_norm.weight", [WIDTH], "norm")
+        m.tensor("output_norm.weight", [width], "norm")
     if not tied:
-        m.tensor("output.weight", [WIDTH, VOCAB])
-    q, kv = HEADS * head, KV_HEADS * head
+        m.tensor("output.weight", [width, VOCAB])
+    q, kv = heads * head, kv_heads * head
     for i in range(layers):
-        m.block(i, "attn_norm.weight", [WIDTH], "norm")
+        m.block(i, "attn_norm.weight", [width], "norm")
         if fused:
-            m.block(i, "attn_qkv.weight", [WIDTH, q + 2 * kv])
+            m.block(i, "attn_qkv.weight", [width, q + 2 * kv])
         else:
             for part, rows in (("q", q), ("k", kv), ("v", kv)):
-                m.block(i, f"attn_{part}.weight", [WIDTH, rows])
+                m.block(i, f"attn_{part}.weight", [width, rows])
                 if qkv_bias:
                     m.block(i, f"attn_{part}.bias", [rows], "bias")
         if qk_norm:
             m.block(i, "attn_q_norm.weight", [head], "norm")
             m.block(i, "attn_k_norm.weight", [head], "norm")
-        m.block(i, "attn_output.weight", [q, WIDTH])
+        m.block(i, "attn_output.weight", [q, width])
         if post_norms:
-            m.block(i, "post_attention_norm.weight", [WIDTH], "norm")
-            m.block(i, "post_ffw_norm.weight", [WIDTH], "norm")
-        m.block(i, "ffn_norm.weight", [WIDTH], "norm")
+            m.block(i, "post_attention_norm.weight", [width], "norm")
+            m.block(i, "post_ffw_norm.weight", [width], "norm")
+        m.block(i, "ffn_norm.weight", [width], "norm")
         if experts:
-            m.block(i, "ffn_gate_inp.weight", [WIDTH, experts])
-            m.block(i, "ffn_gate_exps.weight", [WIDTH, expert_ffn, experts])
-            m.block(i, "ffn_up_exps.weight", [WIDTH, expert_ffn, experts])
-            m.block(i, "ffn_down_exps.weight", [expert_ffn, WIDTH, experts])
+            m.block(i, "ffn_gate_inp.weight", [width, experts])
+            m.block(i, "ffn_gate_exps.weight", [width, expert_ffn, experts])
+            m.block(i, "ffn_up_exps.weight", [width, expert_ffn, experts])
+            m.block(i, "ffn_down_exps.weight", [expert_ffn, width, experts])
         else:
             if gate:
-                m.block(i, "ffn_gate.weight", [WIDTH, FFN])
-                m.block(i, "ffn_up.weight", [WIDTH, FFN])
+                m.block(i, "ffn_gate.weight", [width, ffn])
+                m.block(i, "ffn_up.weight", [width, ffn])
             else:
-                m.block(i, "ffn_up.weight", [WIDTH, 2 * FFN])
-            m.block(i, "ffn_down.weight", [FFN, WIDTH])
+                m.block(i, "ffn_up.weight", [width, 2 * ffn])
+            m.block(i, "ffn_down.weight", [ffn, width])
     if experts:
         m.own("expert_count", U32, experts)
         m.own("expert_used_count", U32, 2)
@@ -176,6 +183,10 @@ def llama_variants():
     m.own("attention.head_count_kv", U32, HEADS)
     m.tensors = [(n, [WIDTH, 64] if ".attn_k.w" in n or ".attn_v.w" in n else d, k) for n, d, k in m.tensors]
     yield "llama-no-gqa", m
+    yield "llama-odd-rows", decoder("llama", ffn=80)
+    m = decoder("llama", layers=80, width=256, heads=16, kv_heads=8, ffn=256)
+    m.flat = True
+    yield "llama-70b-depth", m
 
 
 def qwen_variants():

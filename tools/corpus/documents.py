@@ -3,10 +3,14 @@
 import re
 
 from facts import make_fact
+from facts_more import GROUP_OF
+from facts_tables import OPPOSITES
 from grammar import tidy
 from story import held_out, make_story
+from world import ANIMALS, BOYS, COLOURS, GIRLS, TOYS, TRAITS
 
 END = "<|endoftext|>"
+WORDS = sorted({*GIRLS, *BOYS, *ANIMALS, *TOYS, *COLOURS, *TRAITS, *(w for pair in OPPOSITES for w in pair), *GROUP_OF})
 SYSTEM = ["You are a helpful assistant.", "You are nibble, a small model that tells stories.", "You are nibble.", "You tell short stories for children."]
 ASK_STORY = ["write a story about {p}.", "write a story about {p}.", "tell me a story about {p}.", "tell me a story about {p}.", "write a short story about {p}.", "please write a story about {p}.",
              "can you tell me a story about {p}?", "I want to hear a story about {p}.", "a story about {p}, please.", "story about {p}", "could you write a story about {p}?",
@@ -119,8 +123,18 @@ def fact_chat(rng, held):
     return text + END
 
 
+def repeating(rng, held):
+    """Lists of words to be said again: the exercise from which a model learns to look back and copy."""
+    text = ""
+    for _ in range(rng.choice([1, 1, 2])):
+        names = rng.sample(WORDS, rng.choice([4, 6, 8, 12, 16]))
+        start, names_text = rng.choice(["Repeat: ", "Say again: ", "Repeat these words: ", "Say after me: "]), ", ".join(names)
+        text += turn("user", start + names_text) + turn("assistant", names_text)
+    return text + END
+
+
 # Maker and weight, by number of documents.
-MAKERS = [(plain_story, 30), (story_chat, 32), (continuing, 4), (reading, 14), (fact_chat, 50)]
+MAKERS = [(plain_story, 30), (story_chat, 32), (continuing, 4), (reading, 14), (fact_chat, 50), (repeating, 7)]
 
 
 def document(rng, held):

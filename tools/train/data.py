@@ -41,34 +41,48 @@ def cached(tokenizer, name, seed, count, held):
     return ids, starts
 
 
-class Windows:
-    """Windows of `length` + 1 ids that begin at a document's start, as generation does, and run on into the documents after it."""
+class Batches:
+    """Endless batches of whole documents, each row from position 0 as in generation, rows of one batch about equally long.
 
-    def __init__(self, ids, starts, seed, share=(0, 1)):
-        """`share` (rank, count): this worker takes every count-th window."""
-        self.ids, self.starts, self.seed, self.epoch, self.share = ids, starts, seed, -1, share
-        self.order, self.at = [], 0
+    Attention then never crosses into another text, and its cost follows the documents' length, not the context's. Some
+    rows join several documents up to the whole context, so that late positions are trained, too.
+    """
 
-    def _reshuffle(self, length):
-        self.epoch += 1
-        rng = random.Random(f"{self.seed}:{self.epoch}")
-        chosen = []
-        position = rng.randrange(0, min(50, len(self.starts)))
-        while position < len(self.starts) - 1:
-            begin = int(self.starts[position])
-            if begin + length + 1 > len(self.ids):
-                break
-            chosen.append(begin)
-            # Go on with the document that the window cut, so that no text is left out.
-            position = int(numpy.searchsorted(self.starts, begin + length, side="right")) - 1
-            if int(self.starts[position]) == begin:
-                position += 1
-        rng.shuffle(chosen)
-        self.order, self.at = chosen[self.share[0]::self.share[1]], 0
+    POOL, JOINED = 512, 0.12
 
-    def batch(self, rows, length):
-        if self.at + rows > len(self.order):
-            self._reshuffle(length)
-        begins = self.order[self.at:self.at + rows]
-        self.at += rows
-        return numpy.stack([self.ids[b:b + length + 1] for b in begins]).astype(numpy.int64)
+    def __init__(self, ids, starts, seed, context, share=(0, 1)):
+        """`share` (rank, count): this worker takes every count-th document."""
+        self.ids, self.starts, self.context, self.share = ids, starts, context, share
+        self.rng, self.waiting, self.pool_order = random.Random(f"{seed}:{share[0]}"), [], []
+
+    def _next_document(self):
+        if not self.pool_order:
+            self.pool_order = list(range(self.share[0], len(self.starts) - 1, self.share[1]))
+            self.rng.shuffle(self.pool_order)
+        at = self.pool_order.pop()
+        return self.ids[self.starts[at]:self.starts[at + 1]][:self.context + 1]
+
+    def _fill(self, tokens):
+        texts = []
+        for _ in range(self.POOL):
+            text = self._next_document()
+            if self.rng.random() < self.JOINED:
+                while len(text) < self.context * 3 // 4:
+                    text = numpy.concatenate([text, self._next_document()])[:self.context + 1]
+            texts.append(text)
+        texts.sort(key=len, reverse=True)
+        while texts:
+            rows = max(1, tokens // (len(texts[0]) - 1))
+            self.waiting.append(texts[:rows])
+            texts = texts[rows:]
+        self.rng.shuffle(self.waiting)
+
+    def batch(self, tokens):
+        """About `tokens` predicted tokens: (rows, length + 1) ids, -1 after a row's end."""
+        if not self.waiting:
+            self._fill(tokens)
+        texts = self.waiting.pop()
+        window = numpy.full((len(texts), max(map(len, texts))), -1, dtype=numpy.int64)
+        for row, text in enumerate(texts):
+            window[row, :len(text)] = text
+        return window

@@ -223,9 +223,11 @@ class Model(nn.Module):
         return F.linear(self.hidden(ids), self.token_embd.weight)
 
     def loss(self, window):
-        """Mean cross entropy of the next token over a batch of windows."""
-        hidden = self.hidden(window[:, :-1])
-        return _TiedLoss.apply(hidden.reshape(-1, hidden.shape[-1]), self.token_embd.weight, window[:, 1:].reshape(-1))
+        """Mean cross entropy of the next token over rows of ids; -1 stands after a row's end."""
+        hidden = self.hidden(window[:, :-1].clamp(min=0))
+        target = window[:, 1:].reshape(-1)
+        real = (target >= 0).nonzero()[:, 0]
+        return _TiedLoss.apply(hidden.reshape(-1, hidden.shape[-1])[real], self.token_embd.weight, target[real])
 
 
 @torch.no_grad()

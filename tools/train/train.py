@@ -35,9 +35,8 @@ def options():
     p.add_argument("--peak", type=float, default=1.0, help="factor on the peak learning rates")
     p.add_argument("--steps", type=int, default=0, help="stop after so many steps of this run (0: the budget decides)")
     p.add_argument("--documents", type=int, default=60000)
-    p.add_argument("--rows", type=int, default=8, help="windows per step, over all workers")
-    p.add_argument("--slices", type=int, default=1, help="gradient accumulation: slices small enough for the caches")
-    p.add_argument("--length", type=int, default=512)
+    p.add_argument("--batch", type=int, default=4096, help="tokens per step, over all workers")
+    p.add_argument("--context", type=int, default=512)
     p.add_argument("--workers", type=int, default=1 if torch.cuda.is_available() else min(4, os.cpu_count()), help="processes, each with its share of a step's rows")
     p.add_argument("--save-minutes", type=float, default=4)
     return p.parse_args()
@@ -60,7 +59,7 @@ def start(o, path, device):
         torch.manual_seed(1)
         texts = data.documents(data.TRAIN_SEED, data.TOKENIZER_DOCUMENTS, False)
         tokenizer = Tokenizer(train_merges(texts, 4096))
-        model = Model(Config(vocab=len(tokenizer), context=o.length, ternary=o.ternary)).to(device)
+        model = Model(Config(vocab=len(tokenizer), context=o.context, ternary=o.ternary)).to(device)
     return model, tokenizer, Optimizer(model), dict(step=0, tokens=0, seconds=0.0)
 
 
@@ -76,24 +75,23 @@ def main():
     if leader:
         print(f"{sum(p.numel() for p in model.parameters())} parameters, vocabulary {len(tokenizer)}, {device}, {progress}", flush=True)
         print(f"training tokens {len(ids)}, held-out tokens {len(held[0])}", flush=True)
-    windows = data.Windows(ids, starts, seed=progress["step"], share=(workers.rank, workers.count))
+    batches = data.Batches(ids, starts, progress["step"], model.config.context, share=(workers.rank, workers.count))
     begun, earlier, saved, first = time.time(), progress["seconds"], time.time(), progress["step"]
     step, tokens, recent, recent_tokens, recent_time = progress["step"], progress["tokens"], 0.0, 0, time.time()
-    rows = max(1, o.rows // (workers.count * o.slices))
     while True:
         fraction = workers.agree((earlier + time.time() - begun) / (60 * o.minutes))
         if fraction >= 1 or (o.steps and step - first >= o.steps):
             break
         factor = o.peak * min(1.0, (step - first + 1) / WARMUP_STEPS) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
-        for _ in range(o.slices):
-            batch = torch.from_numpy(windows.batch(rows, o.length)).to(device)
-            with torch.autocast(device.type, dtype=torch.bfloat16):
-                loss = model.loss(batch) / o.slices
-            loss.backward()
-            recent += float(loss.detach())
+        batch = torch.from_numpy(batches.batch(o.batch // workers.count)).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            loss = model.loss(batch)
+        loss.backward()
+        recent += float(loss.detach())
         workers.average_gradients(optimizer.parameters)
         optimizer.step(factor, workers)
-        done = rows * o.slices * workers.count * o.length
+        # The other workers' batches are about as large as this one's.
+        done = int((batch[:, 1:] >= 0).sum()) * workers.count
         step, tokens, recent_tokens = step + 1, tokens + done, recent_tokens + done
         if step % 20 == 0 and leader:
             now = time.time()

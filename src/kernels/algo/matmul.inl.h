@@ -11,9 +11,9 @@ template <class Body>
 NIBBLE_INLINE void with_columns(int columns, const Body& body) {
   switch (columns) {
     case 1: return body.template operator()<1>();
-    case 2: return body.template operator()<2>();
-    case 3: return body.template operator()<3>();
-    case 4: return body.template operator()<4>();
+    case 2: if constexpr (kMaxRowColumns >= 2) return body.template operator()<2>(); break;
+    case 3: if constexpr (kMaxRowColumns >= 3) return body.template operator()<3>(); break;
+    case 4: if constexpr (kMaxRowColumns >= 4) return body.template operator()<4>(); break;
     default: return;
   }
 }

@@ -8,7 +8,7 @@ namespace nibble {
 namespace {
 
 inline constexpr int kRowGroup = 16;
-inline constexpr int kMaxRowColumns = 4;  // more columns go through matmul_panel.inl.h
+inline constexpr int kMaxRowColumns = Isa::kMaxRowColumns;  // more go through matmul_panel.inl.h
 
 // -zero * (sum of 4 codes), for every 4 codes of every column: what the dot products start from, so that unsigned codes cost
 // nothing. (columns, P / 4)

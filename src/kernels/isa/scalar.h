@@ -7,9 +7,9 @@ namespace {
 
 struct Isa {
   static constexpr int kSignedBias = 0;
-  static constexpr int kTilePanels = 1, kTileColumns = 2;
+  static constexpr int kMaxRowColumns = 1, kTilePanels = 1, kTileColumns = 2;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
-  static constexpr int kAttentionRows = 2, kAttentionVectors = 2;
+  static constexpr int kAttentionRows = 1, kAttentionVectors = 1;
 
   struct F32 { float v[16]; };
   struct I32 { int32_t v[16]; };

@@ -9,6 +9,8 @@
 // field<N, M>(u): (byte >> N) & M. field_dup32<L, H, M>(p): 32 bytes, shifted by L in the low half and by H in the high half.
 // field_dup16<L, H, M>(p0, p1): the same on 16 bytes of p0, then of p1. bits_to_bytes: bit i gives byte i.
 // spread2 / spread4(p): 2 ints over 8 lanes each / 4 ints over 4 lanes each.
+// kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
+// columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
 // round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
 #pragma once
 #include <cstddef>
