@@ -260,7 +260,7 @@ def other_decoders():
         m.block(i, "attn_sub_norm.weight", [WIDTH], "norm")
         m.block(i, "ffn_sub_norm.weight", [FFN], "norm")
         for part in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"):
-            m.block(i, f"{part}.scale", [1], "positive")
+            m.block(i, f"{part}.scale", [1], "norm")
     yield "bitnet", m
 
 

@@ -57,9 +57,8 @@ class Reference {
   static Vector part(const Vector& x, size_t from, size_t count) {
     return Vector(x.begin() + int64_t(from), x.begin() + int64_t(from + count));
   }
-  double stored(double value) const {
-    return options_.round_kv ? double(half_to_float(float_to_half(float(value)))) : value;
-  }
+  static double half(double value) { return double(half_to_float(float_to_half(float(value)))); }
+  double stored(double value) const { return options_.round_kv ? half(value) : value; }
 
   bool has(const std::string& name) const { return file_.find_tensor(prefix_ + name) != nullptr; }
   Vector values(const std::string& name) const {
@@ -195,13 +194,16 @@ class Reference {
       for (size_t d = 0; d < dim; ++d) out[d] += weights[p] / total * v[p][kv + d];
   }
 
+  static double gelu(double x) {
+    return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  }
+
   double activate(double value) const {
     switch (row_.activation) {
       case Activation::kSilu:
         return value / (1 + std::exp(-value));
       case Activation::kGelu:
-        return 0.5 * value *
-               (1 + std::tanh(std::sqrt(2 / M_PI) * (value + 0.044715 * value * value * value)));
+        return options_.half_gelu ? half(gelu(half(value))) : gelu(value);
       case Activation::kReluSquared:
         break;
     }

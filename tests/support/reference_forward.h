@@ -11,8 +11,9 @@
 namespace nibble {
 
 struct ReferenceOptions {
-  int64_t context = 0;   // as configured; 0: the model's
-  bool round_kv = true;  // keys and values to f16, as the cache keeps them
+  int64_t context = 0;     // as configured; 0: the model's
+  bool round_kv = true;    // keys and values to f16, as the cache keeps them
+  bool half_gelu = false;  // GELU from and to f16: the peer looks it up in a table of halves
 };
 
 // (tokens, vocabulary) logits of a sequence that starts at position 0.
