@@ -114,6 +114,34 @@ TEST(Forward, MatchesTheReferenceOnEveryArchitectureAndTable) {
   }
 }
 
+// Weights as they decode, activations quantized to eight bits: the error of a pass is that of the
+// activations.
+TEST(Forward, EveryFormatMatchesTheReferenceAndHasTheSameBitsOnEveryTable) {
+  for (const Format& format : kFormats) {
+    if (format.activation == ActivationKind::kFloat || !kernels().matmul[&format - kFormats]) continue;
+    const bool ternary = format.activation == ActivationKind::kPerRow;
+    TinyModelOptions options{.architecture = ternary ? "bitnet-b1.58" : "llama", .matrices = format.id};
+    options.shape = {.vocabulary = 160,
+                     .context = 512,
+                     .width = 256,
+                     .ffn_length = 512,
+                     .layers = 2,
+                     .heads = 4,
+                     .kv_heads = 2,
+                     .head_dim = 64};
+    const auto model = load(options);
+    ASSERT_TRUE(model);
+    const std::vector<int32_t> tokens = random_tokens(40, 160);
+    const std::vector<float> whole = Runner(*model).logits(tokens, 40);
+    EXPECT_LE(normalized_error(whole, reference_logits(model->file(), model->config(), tokens)), 2e-3)
+        << format.name;
+    for (const KernelTable* table : available_kernels())
+      for (const size_t chunk : {1, 7, 40})
+        EXPECT_EQ(Runner(*model, 2, *table).logits(tokens, chunk), whole)
+            << format.name << " on " << table->name << " in chunks of " << chunk;
+  }
+}
+
 TEST(Forward, LongRopeFactorsFollowTheConfiguredContext) {
   const TinyModelOptions options{.architecture = "phi3", .adjust = [](ModelConfig& config) {
                                    config.rope_scaling.original_context = 64;

@@ -69,8 +69,9 @@ void write(GgufWriter& writer, const TinyModelOptions& options) {
     std::erase_if(specs, [](const TensorSpec& spec) { return spec.presence == Presence::kOptional; });
   if (options.adjust_tensors) options.adjust_tensors(specs);
   const auto format_for = [&](const TensorSpec& spec) {
-    const bool matrix = spec.kind == TensorKind::kMatrix || spec.kind == TensorKind::kEmbedding;
-    return matrix ? options.matrices : FormatId::kF32;
+    const bool rows = format_of(options.matrices).tensor_trailer_bytes == 0;
+    if (spec.kind == TensorKind::kEmbedding) return rows ? options.matrices : FormatId::kF16;
+    return spec.kind == TensorKind::kMatrix ? options.matrices : FormatId::kF32;
   };
   for (const TensorSpec& spec : specs)
     ASSERT_TRUE(writer.declare_tensor(spec.name, spec.dims, format_for(spec)).has_value()) << spec.name;

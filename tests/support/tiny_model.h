@@ -26,8 +26,9 @@ struct TinyModelOptions {
                       .head_dim = 16,
                       .window = 24};
   uint64_t seed = 1;
-  FormatId matrices = FormatId::kF32;  // of all matrices and the embedding
-  bool optional_tensors = false;       // also what files may leave out: biases, an untied head, rope factors
+  FormatId matrices =
+      FormatId::kF32;  // of all matrices and the embedding (F16 when the format cannot look up rows)
+  bool optional_tensors = false;  // also what files may leave out: biases, an untied head, rope factors
   std::function<void(ModelConfig&)> adjust = {};  // before anything is written
   std::function<void(std::vector<TensorSpec>&)> adjust_tensors = {};
   std::function<void(GgufWriter&)> adjust_keys = {};  // after the config's keys
