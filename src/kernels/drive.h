@@ -58,10 +58,10 @@ class Driver {
   void matmul(const Output* outputs, int count, Columns& x);
   // All tokens and kv heads of one span; args.token_begin, token_end, kv_head and scratch are set here.
   void attention(AttentionArgs args, int tokens);
-  // body(begin, end) over [0, count) in multiples of grain; serial when count * cost_ns is small.
+  // body(begin, end) over [0, count) in multiples of grain; serial when count * cost_ns is small or one grain holds all.
   template <class Body>
   void parallel_for(int64_t count, int64_t grain, double cost_ns, const Body& body) {
-    if (pool_.threads() == 1 || double(count) * cost_ns < kSerialNs) { if (count > 0) body(int64_t(0), count); return; }
+    if (pool_.threads() == 1 || count <= grain || double(count) * cost_ns < kSerialNs) { if (count > 0) body(int64_t(0), count); return; }
     pool_.run([&](int thread) {
       const WorkRange range = split_range(count, grain, thread, pool_.threads());
       if (range.begin < range.end) body(range.begin, range.end);

@@ -88,17 +88,18 @@ void write(GgufWriter& writer, const TinyModelOptions& options) {
 
 }  // namespace
 
+void write_tiny_model(const std::string& path, const TinyModelOptions& options) {
+  Result<GgufWriter> writer = GgufWriter::create(path);
+  ASSERT_TRUE(writer.has_value()) << writer.error().message;
+  write(*writer, options);
+  const Status finished = writer->finish();
+  ASSERT_TRUE(finished.has_value()) << finished.error().message;
+}
+
 std::shared_ptr<const GgufFile> make_tiny_model(const TinyModelOptions& options) {
   const ScratchDirectory directory;  // the mapping outlives the name
   const std::string path = directory / "tiny.gguf";
-  Result<GgufWriter> writer = GgufWriter::create(path);
-  if (!writer) {
-    ADD_FAILURE() << writer.error().message;
-    return nullptr;
-  }
-  write(*writer, options);
-  const Status finished = writer->finish();
-  EXPECT_TRUE(finished.has_value()) << finished.error().message;
+  write_tiny_model(path, options);
   Result<GgufFile> file = GgufFile::open(path);
   if (!file) {
     ADD_FAILURE() << file.error().message;

@@ -36,6 +36,7 @@ struct TinyModelOptions {
 };
 
 // Fails the running test when it cannot be written or read.
+void write_tiny_model(const std::string& path, const TinyModelOptions& options);
 std::shared_ptr<const GgufFile> make_tiny_model(const TinyModelOptions& options);
 
 // Token ids in [0, vocabulary), the same for the same seed.
