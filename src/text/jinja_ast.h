@@ -99,7 +99,7 @@ struct Binary {
   ExpressionPtr left, right;
 };
 // a < b <= c: every link holds, each operand evaluated once.
-struct Comparison {
+struct Ordering {
   ExpressionPtr first;
   std::vector<std::pair<BinaryOperator, ExpressionPtr>> links;
 };
@@ -122,7 +122,7 @@ struct DictLiteral {
 struct Expression {
   Position at;
   uint32_t depth = 1;
-  std::variant<Literal, Name, Attribute, Subscript, Slice, Call, Filter, Test, Not, Sign, Binary, Comparison,
+  std::variant<Literal, Name, Attribute, Subscript, Slice, Call, Filter, Test, Not, Sign, Binary, Ordering,
                Logic, Conditional, ListLiteral, DictLiteral>
       node;
 };

@@ -16,8 +16,7 @@ constexpr std::string_view kDictText = "[object Map]";  // what JavaScript makes
 
 // Items as JavaScript's Array.prototype.toString shows them.
 Status append_item(BoundedText& out, const Value& item) {
-  if (item.is_none()) return out.append("null");
-  if (item.is_undefined()) return out.append("undefined");
+  if (item.is_none() || item.is_undefined()) return out.append("undefined");
   return append_output(out, item);
 }
 
@@ -162,6 +161,8 @@ double number_of_text(std::string_view text) {
   return negative ? -number : number;
 }
 
+bool is_missing(const Value& value) { return value.is_undefined() || value.is_none(); }
+
 bool is_object(const Value& value) {
   return value.is_list() || value.is_dict() || value.is_namespace() || value.is_callable();
 }
@@ -278,6 +279,7 @@ std::optional<double> as_number(const Value& value) {
 }
 
 bool strictly_equal(const Value& left, const Value& right) {
+  if (is_missing(left) || is_missing(right)) return is_missing(left) && is_missing(right);
   if (left.is_integer() && right.is_integer()) return left.as_integer() == right.as_integer();
   if (left.is_number() && right.is_number()) return *as_number(left) == *as_number(right);
   if (left.kind() != right.kind()) return false;
@@ -287,8 +289,7 @@ bool strictly_equal(const Value& left, const Value& right) {
 }
 
 Result<bool> loosely_equal(const Value& left, const Value& right, Budget& budget) {
-  const auto missing = [](const Value& value) { return value.is_undefined() || value.is_none(); };
-  if (missing(left) || missing(right)) return missing(left) && missing(right);
+  if (is_missing(left) || is_missing(right)) return is_missing(left) && is_missing(right);
   if (left.is_string() && right.is_string()) {
     NIBBLE_CHECK_OK(budget.scan(std::min(left.as_string().size(), right.as_string().size())));
     return left.as_string() == right.as_string();

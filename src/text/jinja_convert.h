@@ -35,7 +35,7 @@ Status append_json(BoundedText& out, const Value& value, const JsonStyle& style)
 
 // JavaScript's == (none equals undefined, 1 equals "1"); lists and dicts are equal only to themselves.
 Result<bool> loosely_equal(const Value& left, const Value& right, Budget& budget);
-// JavaScript's ===: `in`, unique and the tests of selectattr.
+// JavaScript's === (none equals undefined here, too): `in`, unique and the tests of selectattr.
 bool strictly_equal(const Value& left, const Value& right);
 
 // The number a boolean, integer or float stands for.

@@ -25,6 +25,10 @@ constexpr OperatorName kComparisons[] = {
     {"<", BinaryOperator::kLess},    {"<=", BinaryOperator::kLessEqual},
     {">", BinaryOperator::kGreater}, {">=", BinaryOperator::kGreaterEqual},
 };
+bool is_ordering(BinaryOperator op) {
+  return op == BinaryOperator::kLess || op == BinaryOperator::kLessEqual || op == BinaryOperator::kGreater ||
+         op == BinaryOperator::kGreaterEqual;
+}
 constexpr std::string_view kReserved[] = {"and", "or", "not", "in", "is", "if", "else"};
 // Tests that take their argument without parentheses, too: x is divisibleby 3
 constexpr std::string_view kTestsOfTwo[] = {"divisibleby", "equalto",  "eq", "ne",    "lt", "le", "gt", "ge",
@@ -179,36 +183,46 @@ Result<ExpressionPtr> ExpressionParser::parse_not() {
   return make(at, depth, Not{*std::move(operand)});
 }
 
+// == != < <= > >= in, not in; nothing when there is none here.
+std::optional<BinaryOperator> ExpressionParser::accept_comparison() {
+  for (const OperatorName& name : kComparisons) {
+    if (accept_punctuation(name.text)) return name.op;
+  }
+  if (accept_name("in")) return BinaryOperator::kIn;
+  if (!is_name("not") || next().kind != TokenKind::kName || next().text != "in") return std::nullopt;
+  advance();
+  advance();
+  return BinaryOperator::kNotIn;
+}
+
+// a < b <= c asks for both, as in Python. All other comparisons in a row are left-associative, as the
+// reference implementation has them: a == b in c is (a == b) in c.
 Result<ExpressionPtr> ExpressionParser::parse_comparison() {
-  Comparison comparison;
   const Position at = current().at;
-  NIBBLE_TRY(comparison.first, parse_binary(0));
-  uint32_t depth = comparison.first->depth;
-  while (true) {
-    BinaryOperator op;
-    const auto* named = std::find_if(std::begin(kComparisons), std::end(kComparisons),
-                                     [&](const OperatorName& name) { return is_punctuation(name.text); });
-    if (named != std::end(kComparisons)) {
-      op = named->op;
-    } else if (is_name("in")) {
-      op = BinaryOperator::kIn;
-    } else if (is_name("not") && next().kind == TokenKind::kName && next().text == "in") {
-      advance();
-      op = BinaryOperator::kNotIn;
-    } else {
-      break;
-    }
-    advance();
+  NIBBLE_TRY(ExpressionPtr left, parse_binary(0));
+  while (auto op = accept_comparison()) {
     NIBBLE_TRY(ExpressionPtr right, parse_binary(0));
-    depth = std::max(depth, right->depth);
-    comparison.links.emplace_back(op, std::move(right));
+    uint32_t depth = std::max(left->depth, right->depth);
+    if (!is_ordering(*op)) {
+      NIBBLE_TRY(left, make(at, depth, Binary{*op, std::move(left), std::move(right)}));
+      continue;
+    }
+    Ordering ordering;
+    ordering.first = std::move(left);
+    ordering.links.emplace_back(*op, std::move(right));
+    while (is(TokenKind::kPunctuation)) {
+      const auto* link = std::find_if(
+          std::begin(kComparisons), std::end(kComparisons),
+          [&](const OperatorName& name) { return is_ordering(name.op) && name.text == current().text; });
+      if (link == std::end(kComparisons)) break;
+      advance();
+      NIBBLE_TRY(ExpressionPtr operand, parse_binary(0));
+      depth = std::max(depth, operand->depth);
+      ordering.links.emplace_back(link->op, std::move(operand));
+    }
+    NIBBLE_TRY(left, make(at, depth, std::move(ordering)));
   }
-  if (comparison.links.empty()) return std::move(comparison.first);
-  if (comparison.links.size() == 1) {
-    auto& [op, right] = comparison.links.front();
-    return make(at, depth, Binary{op, std::move(comparison.first), std::move(right)});
-  }
-  return make(at, depth, std::move(comparison));
+  return left;
 }
 
 Result<ExpressionPtr> ExpressionParser::parse_binary(size_t level) {

@@ -1,5 +1,6 @@
 // The expression half of the parser, and the walk over the tokens that both halves share.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -53,6 +54,7 @@ class ExpressionParser {
   Result<ExpressionPtr> parse_or();
   Result<ExpressionPtr> parse_and();
   Result<ExpressionPtr> parse_not();
+  std::optional<BinaryOperator> accept_comparison();
   Result<ExpressionPtr> parse_comparison();
   Result<ExpressionPtr> parse_binary(size_t level);
   Result<ExpressionPtr> parse_filters_and_tests();

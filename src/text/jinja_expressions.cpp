@@ -183,7 +183,7 @@ Result<Value> Interpreter::evaluate_node(const Binary& node, Scope& scope) {
   return apply_binary(node.op, left, right, budget_);
 }
 
-Result<Value> Interpreter::evaluate_node(const Comparison& node, Scope& scope) {
+Result<Value> Interpreter::evaluate_node(const Ordering& node, Scope& scope) {
   NIBBLE_TRY(Value left, evaluate(*node.first, scope));
   for (const auto& [op, expression] : node.links) {
     NIBBLE_TRY(Value right, evaluate(*expression, scope));

@@ -103,7 +103,7 @@ class Interpreter {
   Result<Value> evaluate_node(const Not& node, Scope& scope);
   Result<Value> evaluate_node(const Sign& node, Scope& scope);
   Result<Value> evaluate_node(const Binary& node, Scope& scope);
-  Result<Value> evaluate_node(const Comparison& node, Scope& scope);
+  Result<Value> evaluate_node(const Ordering& node, Scope& scope);
   Result<Value> evaluate_node(const Logic& node, Scope& scope);
   Result<Value> evaluate_node(const Conditional& node, Scope& scope);
   Result<Value> evaluate_node(const ListLiteral& node, Scope& scope);

@@ -155,10 +155,11 @@ Result<Value> filter_dictsort(const Value& operand, const CallArguments& argumen
 
 // Text that is the same for strictly equal values and no others.
 std::string identity_text(const Value& value) {
-  if (value.is_string()) return "s" + value.as_string();
+  if (value.is_string()) return concat("s", value.as_string());
   if (value.is_bool()) return value.as_bool() ? "true" : "false";
-  if (value.is_integer()) return "n" + javascript_number(static_cast<double>(value.as_integer()));
-  if (value.is_float()) return "n" + javascript_number(value.as_float());
+  if (value.is_integer()) return concat("n", javascript_number(static_cast<double>(value.as_integer())));
+  if (value.is_float()) return concat("n", javascript_number(value.as_float()));
+  if (value.is_undefined() || value.is_none()) return "none";
   return concat(value.kind_name(), reinterpret_cast<uintptr_t>(value.identity()));
 }
 

@@ -147,7 +147,8 @@ Result<Value> repeat(const Value& value, int64_t times, Budget& budget) {
 
 Result<bool> is_member(const Value& item, const Value& container, Budget& budget) {
   if (container.is_undefined()) return false;
-  if (container.is_list() && !item.is_undefined() && !item.is_none()) {
+  // A list in a list is refused: no deep equality here, and a quiet "no" would be wrong.
+  if (container.is_list() && !item.is_undefined() && !item.is_none() && !item.is_list()) {
     for (const Value& each : container.as_list()) {
       NIBBLE_CHECK_OK(budget.scan(each.is_string() && item.is_string() ? item.as_string().size() : 0));
       if (strictly_equal(each, item)) return true;
