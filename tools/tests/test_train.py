@@ -140,16 +140,51 @@ class Export(unittest.TestCase):
     def test_fused_loss_is_cross_entropy(self):
         model = self.model(False)
         window = torch.randint(0, len(self.tokenizer), (2, 33))
+        window[1, 20:] = -1
         loss = model.loss(window)
         loss.backward()
         fused = {n: p.grad.clone() for n, p in model.named_parameters()}
         model.zero_grad()
-        logits = model(window[:, :-1])
-        plain = torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), window[:, 1:].reshape(-1))
+        logits = model(window[:, :-1].clamp(min=0))
+        plain = torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), window[:, 1:].reshape(-1), ignore_index=-1)
         plain.backward()
         self.assertAlmostEqual(float(loss), float(plain), places=4)
         for n, p in model.named_parameters():
             self.assertLess(float((p.grad - fused[n]).abs().max()), 1e-4 * float(p.grad.abs().max()) + 1e-7, n)
+
+    def test_a_teacher_that_agrees_changes_nothing_but_the_noise(self):
+        model = self.model(False)
+        window = torch.randint(0, len(self.tokenizer), (2, 33))
+        plain = model.loss(window)
+        plain.backward()
+        alone = model.output_norm.weight.grad.clone()
+        model.zero_grad()
+        guided = model.loss(window, teacher=model)
+        guided.backward()
+        self.assertAlmostEqual(float(plain), float(guided), places=5)
+        # The model's own distribution as teacher takes away exactly half of the gradient.
+        self.assertLess(float((model.output_norm.weight.grad - 0.5 * alone).abs().max()), 1e-6)
+
+    def test_a_new_vocabulary_carries_rows_over_by_text(self):
+        import checkpoint
+        model, old = self.model(False), self.tokenizer
+        new = Tokenizer(train_merges([*TEXTS, "wolf wolf wolf owls owls"], 300))
+        carried = checkpoint.retokenized(model, old, new)
+        rows, before = carried.token_embd.weight, model.token_embd.weight
+        shared = [t for t in new.tokens if t in old.ids]
+        self.assertTrue(torch.equal(rows[[new.ids[t] for t in shared]], before[[old.ids[t] for t in shared]]))
+        fresh = next(t for t in new.tokens if t not in old.ids)
+        self.assertTrue(torch.allclose(rows[new.ids[fresh]], before[old.pieces(fresh)].mean(0)))
+
+    def test_the_ternary_sibling_starts_near_the_float_model(self):
+        import checkpoint
+        model = self.model(False)
+        ids = torch.randint(0, len(self.tokenizer), (1, 40))
+        sibling = checkpoint.ternary_from(model, ids)
+        self.assertTrue(sibling.config.ternary)
+        self.assertTrue(torch.equal(sibling.token_embd.weight, model.token_embd.weight))
+        self.assertLess(float(sibling.blk[0].attn_sub_norm.weight.max()), 1.0)
+        self.assertTrue(bool(torch.isfinite(sibling(ids)).all()))
 
     def test_rotation_and_norm_gradients(self):
         from model import _Rms, _Rope

@@ -23,14 +23,46 @@ def load(path, device="cpu"):
     return model, Tokenizer(kept["merges"]), kept["optimizer"], kept["progress"]
 
 
-def ternary_from(model):
-    """A ternary model that starts from the weights of a float one; its sub-norms start at one."""
+@torch.no_grad()
+def ternary_from(model, sample):
+    """A ternary model that starts from the weights of a float one.
+
+    Each sub-norm starts at the size that its input has in the float model on `sample` (rows of ids), so that the layers
+    after it see what they are used to.
+    """
+    sizes = {}
+
+    def measure(name):
+        return lambda _, inputs: sizes.update({name: float(inputs[0].float().square().mean().sqrt())})
+
+    watched = {"attn_output": "attn_sub_norm", "ffn_down": "ffn_sub_norm"}
+    hooks = [getattr(layer, matrix).register_forward_pre_hook(measure(f"blk.{i}.{norm}.weight"))
+             for i, layer in enumerate(model.blk) for matrix, norm in watched.items()]
+    model.hidden(sample)
+    for hook in hooks:
+        hook.remove()
     config = Config(**{**model.config.as_dict(), "ternary": True})
     sibling = Model(config).to(next(model.parameters()).device)
     missing, unexpected = sibling.load_state_dict(model.state_dict(), strict=False)
-    if unexpected or any("sub_norm" not in name for name in missing):
+    if unexpected or set(missing) != set(sizes):
         raise ValueError(f"weights do not fit: {missing} {unexpected}")
+    for name, parameter in sibling.named_parameters():
+        if name in sizes:
+            parameter.fill_(sizes[name])
     return sibling
+
+
+@torch.no_grad()
+def retokenized(model, old, new):
+    """The model with another vocabulary: rows are carried over by token text, a new token's row is the mean of its old pieces."""
+    config = Config(**{**model.config.as_dict(), "vocab": len(new)})
+    carried = Model(config).to(next(model.parameters()).device)
+    weights = model.state_dict()
+    rows = weights["token_embd.weight"]
+    pieces = [[old.ids[token]] if token in old.ids else old.pieces(token) for token in new.tokens]
+    weights["token_embd.weight"] = torch.stack([rows[ids].mean(0) for ids in pieces])
+    carried.load_state_dict(weights)
+    return carried
 
 
 def thaw(model):

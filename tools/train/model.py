@@ -80,17 +80,22 @@ class _Rope(torch.autograd.Function):
 
 
 class _TiedLoss(torch.autograd.Function):
-    """Mean cross entropy of hidden @ embedding.T, a slice of tokens at a time, gradients computed on the way."""
+    """Mean cross entropy of hidden @ embedding.T, a slice of tokens at a time, gradients computed on the way.
+
+    With a teacher's (hidden, embedding) the gradient is that of the cross entropy against an even mixture of the true
+    token and the teacher's distribution; the value stays the plain cross entropy.
+    """
 
     SLICE = 512
 
     @staticmethod
-    def forward(ctx, hidden, embedding, target):
+    def forward(ctx, hidden, embedding, target, teacher):
         table = embedding.to(hidden.dtype)
         grad_hidden, grad_table = torch.empty_like(hidden), torch.zeros_like(embedding)
         total, count = 0.0, hidden.shape[0]
         for at in range(0, count, _TiedLoss.SLICE):
-            h, t = hidden[at:at + _TiedLoss.SLICE], target[at:at + _TiedLoss.SLICE, None]
+            part = slice(at, at + _TiedLoss.SLICE)
+            h, t = hidden[part], target[part, None]
             logits = (h @ table.t()).float()
             logits.sub_(logits.amax(-1, keepdim=True))
             right = logits.gather(1, t)
@@ -98,9 +103,14 @@ class _TiedLoss(torch.autograd.Function):
             norm = p.sum(-1, keepdim=True)
             total += float((norm.log() - right).sum())
             p.mul_(1.0 / (norm * count))
-            p.scatter_add_(1, t, torch.full_like(right, -1.0 / count))
+            own = 1.0
+            if teacher:
+                own = 0.5
+                wanted = (teacher[0][part] @ teacher[1].t()).float().softmax(-1)
+                p.sub_(wanted, alpha=(1.0 - own) / count)
+            p.scatter_add_(1, t, torch.full_like(right, -own / count))
             p = p.to(hidden.dtype)
-            torch.mm(p, table, out=grad_hidden[at:at + _TiedLoss.SLICE])
+            torch.mm(p, table, out=grad_hidden[part])
             grad_table += p.t() @ h
         ctx.save_for_backward(grad_hidden, grad_table)
         return hidden.new_tensor(total / count, dtype=torch.float32)
@@ -108,7 +118,7 @@ class _TiedLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         grad_hidden, grad_table = ctx.saved_tensors
-        return grad_hidden * grad, grad_table * grad, None
+        return grad_hidden * grad, grad_table * grad, None, None
 
 
 class RmsNorm(nn.Module):
@@ -222,12 +232,17 @@ class Model(nn.Module):
     def forward(self, ids):
         return F.linear(self.hidden(ids), self.token_embd.weight)
 
-    def loss(self, window):
-        """Mean cross entropy of the next token over rows of ids; -1 stands after a row's end."""
+    def loss(self, window, teacher=None):
+        """Mean cross entropy of the next token over rows of ids; -1 stands after a row's end. A teacher model guides the gradient."""
         hidden = self.hidden(window[:, :-1].clamp(min=0))
         target = window[:, 1:].reshape(-1)
         real = (target >= 0).nonzero()[:, 0]
-        return _TiedLoss.apply(hidden.reshape(-1, hidden.shape[-1])[real], self.token_embd.weight, target[real])
+        guide = None
+        if teacher is not None:
+            with torch.no_grad():
+                known = teacher.hidden(window[:, :-1].clamp(min=0)).reshape(-1, hidden.shape[-1])[real]
+                guide = known, teacher.token_embd.weight.to(known.dtype)
+        return _TiedLoss.apply(hidden.reshape(-1, hidden.shape[-1])[real], self.token_embd.weight, target[real], guide)
 
 
 @torch.no_grad()

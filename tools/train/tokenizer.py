@@ -90,16 +90,20 @@ class Tokenizer:
     def __len__(self):
         return len(self.tokens)
 
+    def pieces(self, letters):
+        """Ids of one pre-token in the byte alphabet."""
+        piece = list(letters)
+        while len(piece) > 1:
+            rank, at = min((self.rank.get(p, 1 << 30), k) for k, p in enumerate(zip(piece, piece[1:])))
+            if rank == 1 << 30:
+                break
+            piece[at:at + 2] = [piece[at] + piece[at + 1]]
+        return [self.ids[p] for p in piece]
+
     def _word_ids(self, word):
         ids = self._cache.get(word)
         if ids is None:
-            piece = [BYTE_LETTER[b] for b in word.encode("utf-8")]
-            while len(piece) > 1:
-                rank, at = min((self.rank.get(p, 1 << 30), k) for k, p in enumerate(zip(piece, piece[1:])))
-                if rank == 1 << 30:
-                    break
-                piece[at:at + 2] = [piece[at] + piece[at + 1]]
-            ids = self._cache[word] = [self.ids[p] for p in piece]
+            ids = self._cache[word] = self.pieces(BYTE_LETTER[b] for b in word.encode("utf-8"))
         return ids
 
     def encode(self, text):
