@@ -1,0 +1,63 @@
+#include "surfaces/commands.h"
+
+#include <cstdio>
+
+#include "surfaces/input.h"
+
+namespace nibble {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"run", kRun, "[MODEL]", 1, "continue a text, streaming the answer to stdout",
+     "The text comes from --prompt, --file or stdin. Without a MODEL the one that comes with nibble is used; "
+     "it needs\n"
+     "no text. stdout gets nothing but the answer; times go to stderr.\n",
+     run_command},
+    {"chat", kChat, "[MODEL]", 1, "talk with a model that has a chat template",
+     "Lines from stdin are messages; a line that ends in \\ goes on in the next. /help lists the commands.\n"
+     "Ctrl-C stops an answer, Ctrl-D ends the program.\n",
+     chat_command},
+    {"inspect", kInspect, "[MODEL]", 1, "tell what is in a model file and what nibble can run of it", "",
+     inspect_command},
+    {"tokenize", kTokenize, "[MODEL]", 1, "text on stdin, token ids on stdout",
+     "Files that hold only a vocabulary will do.\n", tokenize_command},
+    {"detokenize", kDetokenize, "[MODEL]", 1, "token ids on stdin, text on stdout", "", detokenize_command},
+    {"synth", kSynth, "", 0, "write a model file with random weights, for tests and for speed", "",
+     synth_command},
+};
+
+double rate(int64_t count, double seconds) { return seconds > 0 ? double(count) / seconds : 0; }
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+Result<std::string> model_path(const CommandLine& line) {
+  if (!line.model.empty()) return line.model;
+  return shipped_model();
+}
+
+Result<std::unique_ptr<Engine>> open_engine(const CommandLine& line, const std::string& path) {
+  EngineOptions options = line.engine;
+  if (!line.text.chat_template_file.empty()) {
+    NIBBLE_TRY(options.chat_template, read_text_file(line.text.chat_template_file));
+  }
+  return Engine::open(path, options);
+}
+
+std::string timing_line(const Engine& engine, const Generation& generation) {
+  const int64_t computed = generation.prompt_tokens - generation.reused_tokens;
+  const int64_t chosen = int64_t(generation.tokens.size());
+  char text[400];
+  std::snprintf(
+      text, sizeof text,
+      "load %.3f s; prompt %lld tokens in %.3f s (%.1f/s); answer %lld tokens in %.3f s (%.1f/s); end: %s; "
+      "seed %llu; %d threads, %s\n",
+      engine.load_seconds(), static_cast<long long>(computed), generation.prefill_seconds,
+      rate(computed, generation.prefill_seconds), static_cast<long long>(chosen), generation.decode_seconds,
+      rate(chosen, generation.decode_seconds), std::string(finish_reason_name(generation.finish)).c_str(),
+      static_cast<unsigned long long>(generation.seed), engine.threads(), kernels().name);
+  return text;
+}
+
+}  // namespace nibble

@@ -1,0 +1,19 @@
+// Ctrl-C as a wish to stop, not as the end of the process.
+#pragma once
+#include "engine/session.h"
+
+namespace nibble {
+
+// While it lives, SIGINT cancels the session's generation. One at a time in a process.
+class InterruptGuard {
+ public:
+  enum class Second { kEndsTheProgram, kIsLikeTheFirst };
+  InterruptGuard(Session& session, Second second);
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  ~InterruptGuard();
+  // Whether Ctrl-C has been pressed since the last call.
+  bool take();
+};
+
+}  // namespace nibble

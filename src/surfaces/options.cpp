@@ -1,0 +1,178 @@
+#include "surfaces/options.h"
+
+#include <charconv>
+#include <type_traits>
+
+namespace nibble {
+namespace {
+
+constexpr CommandSet kGenerate = kRun | kChat;
+constexpr CommandSet kTakesModel = kGenerate | kInspect | kTokenize | kDetokenize;
+constexpr CommandSet kTakesPrompt = kRun | kTokenize | kDetokenize;
+constexpr CommandSet kPrintsJson = kRun | kInspect | kTokenize | kDetokenize;
+constexpr std::nullopt_t kAny = std::nullopt;
+
+#define TO(member) [](CommandLine& line) -> OptionTarget { return &line.member; }
+
+// clang-format off
+constexpr Option kOptions[] = {
+    {"-m, --model", "", kAny, "FILE", kTakesModel,
+     "model file (GGUF); may also stand as the first word after the command", TO(model)},
+    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kSynth,
+     "threads; 0: the physical cores that affinity and cgroup quota give", TO(engine.threads)},
+    {"-c, --context, --ctx-size", "", kContextRange, "N", kGenerate | kInspect,
+     "positions of the context; 0: what the model was made for, less where memory is short", TO(engine.context)},
+    {"-b, --batch, --batch-size", "", kBatchRange, "N", kGenerate, "prompt tokens computed in one pass", TO(engine.batch)},
+
+    {"-p, --prompt", "prompt", kAny, "TEXT", kTakesPrompt, "the text; else from --file, else from stdin", TO(text.prompt)},
+    {"-f, --file", "", kAny, "FILE", kTakesPrompt, "read the text from a file; - is stdin", TO(text.prompt_file)},
+    {"--chat", "", kAny, "", kRun, "the prompt is a user's message: apply the model's chat template", TO(text.chat)},
+    {"-sys, --system, --system-prompt", "", kAny, "TEXT", kGenerate, "system message of the conversation", TO(text.system)},
+    {"--chat-template-file", "", kAny, "FILE", kGenerate, "Jinja template to use instead of the file's", TO(text.chat_template_file)},
+    {"--echo", "echo", kAny, "", kRun, "print the prompt before the answer", TO(text.echo)},
+
+    {"-n, --max-tokens, --predict, --n-predict", "max_tokens", kMaxTokensRange, "N", kGenerate,
+     "tokens of the answer; -1: until it ends or the context is full", TO(generation.max_tokens)},
+    {"-r, --stop, --reverse-prompt", "stop", kAny, "TEXT", kGenerate,
+     "end the answer before this text; may be given several times", TO(generation.stop)},
+    {"--stop-id", "stop_token_ids", kAny, "ID", kGenerate, "end the answer before this token; may be given several times",
+     TO(generation.stop_ids)},
+    {"--ignore-eos", "ignore_eos", kAny, "", kGenerate, "go on after end-of-generation tokens", TO(generation.ignore_end)},
+    {"-s, --seed", "seed", kAny, "N", kGenerate, "seed of the random draws; without it a new one every time",
+     TO(generation.sampling.seed)},
+    {"--temp, --temperature", "temperature", kTemperatureRange, "X", kGenerate,
+     "divides the logits before the draw; 0: always the most likely token", TO(generation.sampling.temperature)},
+    {"--top-k", "top_k", kTopKRange, "N", kGenerate, "draw from the N most likely tokens; 0: from all",
+     TO(generation.sampling.top_k)},
+    {"--top-p", "top_p", kProbabilityRange, "X", kGenerate, "draw from the most likely tokens that make up probability X; 1: off",
+     TO(generation.sampling.top_p)},
+    {"--min-p", "min_p", kProbabilityRange, "X", kGenerate,
+     "draw from tokens at least X times as likely as the likeliest; 0: off", TO(generation.sampling.min_p)},
+    {"--typical", "typical_p", kProbabilityRange, "X", kGenerate,
+     "draw from the most typical tokens that make up probability X; 1: off", TO(generation.sampling.typical_p)},
+    {"--repeat-penalty", "repetition_penalty", kRepetitionPenaltyRange, "X", kGenerate,
+     "weakens tokens that have appeared, by division; 1: off", TO(generation.sampling.repetition_penalty)},
+    {"--presence-penalty", "presence_penalty", kAdditivePenaltyRange, "X", kGenerate,
+     "subtracted from the logits of tokens that have appeared", TO(generation.sampling.presence_penalty)},
+    {"--frequency-penalty", "frequency_penalty", kAdditivePenaltyRange, "X", kGenerate,
+     "subtracted once for each time a token has appeared", TO(generation.sampling.frequency_penalty)},
+    {"--repeat-last-n", "penalty_window", kPenaltyWindowRange, "N", kGenerate,
+     "last tokens the three penalties look at; -1: all, 0: none", TO(generation.sampling.penalty_window)},
+    {"-l, --logit-bias", "logit_bias", kLogitBiasRange, "ID+X", kGenerate,
+     "add X to the logit of a token (ID-X subtracts); may be given several times", TO(generation.sampling.logit_bias)},
+
+    {"--bos", "add_special", kAny, "", kTokenize, "begin with BOS and the like, as the vocabulary says", TO(text.bos)},
+    {"--special", "parse_special", kAny, "", kTokenize | kDetokenize,
+     "text that spells a special token is that token; special tokens are written as text", TO(text.special)},
+    {"--tensors", "", kAny, "", kInspect, "list every tensor", TO(inspect.tensors)},
+    {"--keys", "", kAny, "", kInspect, "list every metadata key", TO(inspect.keys)},
+
+    {"--shape", "", kAny, "NAME", kSynth, "shape of the model; a wrong name lists them", TO(synth.shape)},
+    {"--format", "", kAny, "NAME", kSynth, "format or recipe of its tensors (Q4_K_M, Q8_0, F16, ...)", TO(synth.format)},
+    {"--weight-seed", "", kAny, "N", kSynth, "seed of the random weights", TO(synth.seed)},
+    {"--outliers", "", kAny, "", kSynth, "make a few input channels of every matrix 50 times larger", TO(synth.outliers)},
+    {"-o, --output", "", kAny, "FILE", kSynth, "file to write", TO(output)},
+
+    {"--json", "", kAny, "", kPrintsJson, "print the result as one JSON object", TO(text.json)},
+    {"-q, --quiet", "", kAny, "", kGenerate | kSynth, "nothing on stderr but errors", TO(text.quiet)},
+    {"-h, --help", "", kAny, "", ~CommandSet(0), "show this help", TO(help)},
+};
+// clang-format on
+#undef TO
+
+std::unexpected<Error> bad_value(const Option& option, std::string_view value, std::string_view wanted) {
+  return fail(ErrorKind::kInvalidArgument, option_name(option), " is \"", value, "\", wanted ", wanted);
+}
+
+// The whole of `text` as a number in the row's range.
+template <class T>
+Result<T> parse_number(const Option& option, std::string_view text) {
+  T number{};
+  std::string_view digits = text;
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size();
+  constexpr std::string_view kind = std::is_floating_point_v<T> ? "a number" : "a whole number";
+  const auto wanted = [&] {
+    return option.range ? concat(kind, " from ", option.range->low, " to ", option.range->high)
+                        : std::string(kind);
+  };
+  if (!whole) return bad_value(option, text, wanted());
+  if (option.range && !(double(number) >= option.range->low && double(number) <= option.range->high))
+    return bad_value(option, text, wanted());
+  return number;
+}
+
+Result<LogitBias> parse_bias(const Option& option, std::string_view text) {
+  const size_t sign = text.find_first_of("+-=", 1);
+  if (sign == std::string_view::npos) return bad_value(option, text, "ID+X or ID-X");
+  LogitBias bias;
+  const auto id = std::from_chars(text.data(), text.data() + sign, bias.token);
+  if (id.ec != std::errc() || id.ptr != text.data() + sign) return bad_value(option, text, "ID+X or ID-X");
+  NIBBLE_TRY(bias.bias, parse_number<float>(option, text.substr(text[sign] == '=' ? sign + 1 : sign)));
+  return bias;
+}
+
+}  // namespace
+
+std::span<const Option> options() { return kOptions; }
+
+std::vector<std::string_view> option_flags(const Option& option) {
+  std::vector<std::string_view> flags;
+  for (std::string_view rest = option.flags; !rest.empty();) {
+    const size_t end = rest.find(", ");
+    flags.push_back(rest.substr(0, end));
+    rest = end == std::string_view::npos ? "" : rest.substr(end + 2);
+  }
+  return flags;
+}
+
+std::string_view option_name(const Option& option) {
+  for (std::string_view flag : option_flags(option))
+    if (flag.starts_with("--")) return flag;
+  return option.flags;
+}
+
+std::string option_default(const Option& option) {
+  CommandLine line;
+  return std::visit(
+      [](auto* member) -> std::string {
+        using T = std::remove_pointer_t<decltype(member)>;
+        if constexpr (std::is_same_v<T, std::string>)
+          return *member;
+        else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
+          return concat(*member);
+        else
+          return {};
+      },
+      option.target(line));
+}
+
+Status set_option(const Option& option, CommandLine& line, std::string_view value) {
+  return std::visit(
+      [&](auto* member) -> Status {
+        using T = std::remove_pointer_t<decltype(member)>;
+        if constexpr (std::is_same_v<T, bool>) {
+          if (value != "true" && value != "false") return bad_value(option, value, "true or false");
+          *member = value == "true";
+        } else if constexpr (std::is_arithmetic_v<T>) {
+          NIBBLE_TRY(*member, parse_number<T>(option, value));
+        } else if constexpr (std::is_same_v<T, std::optional<uint64_t>>) {
+          NIBBLE_TRY(*member, parse_number<uint64_t>(option, value));
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          *member = value;
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          member->emplace_back(value);
+        } else if constexpr (std::is_same_v<T, std::vector<LogitBias>>) {
+          NIBBLE_TRY(const LogitBias bias, parse_bias(option, value));
+          member->push_back(bias);
+        } else {
+          NIBBLE_TRY(const auto entry, parse_number<typename T::value_type>(option, value));
+          member->push_back(entry);
+        }
+        return {};
+      },
+      option.target(line));
+}
+
+}  // namespace nibble
