@@ -20,22 +20,18 @@ uint32_t SymbolTable::intern(std::string_view text) {
   return index_.insert(texts_.back(), next_++);
 }
 
-MergeTable::MergeTable(size_t expected) : slots_(std::bit_ceil(expected * 2 + 16)) {
+MergeTable::MergeTable(size_t expected)
+    : slots_(std::bit_ceil(expected * 2 + 16)), mask_(slots_.size() - 1), maybe_(1) {
   std::random_device device;
   multiplier_ = (uint64_t(device()) << 32 | device()) | 1;
-}
-
-size_t MergeTable::home(uint64_t pair) const {
-  const uint64_t mixed = (pair ^ (pair >> 29)) * multiplier_;
-  return (mixed ^ (mixed >> 32)) & (slots_.size() - 1);
 }
 
 void MergeTable::add(uint32_t left, uint32_t right, Merge merge) {
   const uint64_t pair = pair_key(left, right);
   if (pair == kEmpty) return;
   if ((used_ + 1) * 2 > slots_.size()) grow();
-  size_t i = home(pair);
-  for (; slots_[i].pair != kEmpty; i = (i + 1) & (slots_.size() - 1)) {
+  size_t i = (mixed(pair) >> 32) & mask_;
+  for (; slots_[i].pair != kEmpty; i = (i + 1) & mask_) {
     if (slots_[i].pair == pair) return;
   }
   slots_[i] = {pair, merge};
@@ -45,20 +41,21 @@ void MergeTable::add(uint32_t left, uint32_t right, Merge merge) {
 void MergeTable::grow() {
   std::vector<Slot> old(slots_.size() * 2);
   old.swap(slots_);
+  mask_ = slots_.size() - 1;
   for (const Slot& slot : old) {
     if (slot.pair == kEmpty) continue;
-    size_t i = home(slot.pair);
-    while (slots_[i].pair != kEmpty) i = (i + 1) & (slots_.size() - 1);
+    size_t i = (mixed(slot.pair) >> 32) & mask_;
+    while (slots_[i].pair != kEmpty) i = (i + 1) & mask_;
     slots_[i] = slot;
   }
 }
 
-MergeTable::Merge MergeTable::find(uint32_t left, uint32_t right) const {
-  const uint64_t pair = pair_key(left, right);
-  if (pair == kEmpty) return {};
-  for (size_t i = home(pair);; i = (i + 1) & (slots_.size() - 1)) {
-    if (slots_[i].pair == pair) return slots_[i].merge;
-    if (slots_[i].pair == kEmpty) return {};
+void MergeTable::seal() {
+  maybe_.assign(std::bit_ceil(used_ * 16 + 64) / 64, 0);
+  maybe_mask_ = maybe_.size() - 1;
+  for (const Slot& slot : slots_) {
+    const uint64_t h = mixed(slot.pair);
+    if (slot.pair != kEmpty) maybe_[(h >> 6) & maybe_mask_] |= uint64_t(1) << (h & 63);
   }
 }
 
@@ -72,25 +69,31 @@ void MergeTable::apply(std::vector<Symbol>& symbols, MergeScratch& scratch) cons
 }
 
 void MergeTable::apply_short(std::vector<Symbol>& symbols) const {
-  Merge merges[kShort];  // merges[i]: of symbols i and i + 1
+  uint64_t order[kShort];  // of symbols i and i + 1: rank << 32 | i, so that the least is the next to merge
+  uint32_t merged[kShort];
+  const auto look_up = [&](size_t i) {
+    const Merge merge = find(symbols[i].id, symbols[i + 1].id);
+    order[i] = uint64_t(merge.rank) << 32 | i;
+    merged[i] = merge.merged;
+  };
   size_t count = symbols.size();
-  for (size_t i = 0; i + 1 < count; ++i) merges[i] = find(symbols[i].id, symbols[i + 1].id);
+  for (size_t i = 0; i + 1 < count; ++i) look_up(i);
   while (count > 1) {
-    size_t best = 0;
-    for (size_t i = 1; i + 1 < count; ++i) {
-      if (merges[i].rank < merges[best].rank) best = i;
-    }
-    if (merges[best].rank == kNoRank) break;
-    symbols[best].id = merges[best].merged;
-    for (size_t i = best + 1; i + 1 < count; ++i) {
-      symbols[i] = symbols[i + 1];
-      merges[i] = merges[i + 1];
-    }
+    uint64_t least = order[0];
+    for (size_t i = 1; i + 1 < count; ++i) least = std::min(least, order[i]);
+    if (least >> 32 == kNoRank) break;
+    const size_t best = uint32_t(least);
+    symbols[best].id = merged[best];
     --count;
-    if (best > 0) merges[best - 1] = find(symbols[best - 1].id, symbols[best].id);
-    if (best + 1 < count) merges[best] = find(symbols[best].id, symbols[best + 1].id);
+    std::copy(symbols.begin() + ptrdiff_t(best + 2), symbols.end(), symbols.begin() + ptrdiff_t(best + 1));
+    symbols.pop_back();
+    for (size_t i = best + 1; i + 1 < count; ++i) {
+      order[i] = order[i + 1] - 1;
+      merged[i] = merged[i + 1];
+    }
+    if (best > 0) look_up(best - 1);
+    if (best + 1 < count) look_up(best);
   }
-  symbols.resize(count);
 }
 
 void MergeTable::apply_long(std::vector<Symbol>& symbols, MergeScratch& s) const {

@@ -53,7 +53,18 @@ class MergeTable {
   explicit MergeTable(size_t expected = 0);
   // The first merge given for a pair stays.
   void add(uint32_t left, uint32_t right, Merge merge);
-  Merge find(uint32_t left, uint32_t right) const;
+  Merge find(uint32_t left, uint32_t right) const {
+    const uint64_t pair = uint64_t(left) << 32 | right;
+    const uint64_t h = mixed(pair);
+    // Most neighbours do not merge, and mostly the bits, which stay in the cache, say so.
+    if (!((maybe_[(h >> 6) & maybe_mask_] >> (h & 63)) & 1) || pair == kEmpty) return {};
+    for (size_t i = (h >> 32) & mask_;; i = (i + 1) & mask_) {
+      if (slots_[i].pair == pair) return slots_[i].merge;
+      if (slots_[i].pair == kEmpty) return {};
+    }
+  }
+  // Call once, after the last add.
+  void seal();
   // Merges `symbols` (fewer than 2^32) in place until no pair merges. Time n log n, no recursion.
   void apply(std::vector<Symbol>& symbols, MergeScratch& scratch) const;
 
@@ -63,13 +74,18 @@ class MergeTable {
     Merge merge;
   };
   static constexpr uint64_t kEmpty = ~uint64_t(0);  // (kNoSymbol, kNoSymbol) never merges
-  size_t home(uint64_t pair) const;
+  uint64_t mixed(uint64_t pair) const {
+    const uint64_t product = (pair ^ (pair >> 29)) * multiplier_;
+    return product ^ (product >> 32);
+  }
   void grow();
   void apply_short(std::vector<Symbol>& symbols) const;
   void apply_long(std::vector<Symbol>& symbols, MergeScratch& scratch) const;
 
   std::vector<Slot> slots_;  // a power of two, at most half full
-  size_t used_ = 0;
+  size_t mask_ = 0, used_ = 0;
+  std::vector<uint64_t> maybe_;  // a bit for each pair, by its hash; clear: surely no merge
+  size_t maybe_mask_ = 0;
   uint64_t multiplier_;  // odd, drawn per table: no vocabulary can be written to collide
 };
 

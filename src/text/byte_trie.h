@@ -31,10 +31,9 @@ class ByteTrie {
     TokenId value = kNoToken;
     size_t length = 0;
   };
-  // The longest text of the trie that text.substr(at) starts with.
-  Match longest(std::string_view text, size_t at) const {
+  // The longest text of the trie that text.substr(at) starts with; `node`: where the search starts.
+  Match longest(std::string_view text, size_t at, uint32_t node = kRoot) const {
     Match match;
-    uint32_t node = kRoot;
     for (size_t i = at; i < text.size(); ++i) {
       node = next(node, uint8_t(text[i]));
       if (node == kNone) break;

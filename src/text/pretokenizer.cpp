@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 
 #include "text/unicode.h"
 
@@ -34,6 +36,22 @@ class Piece {
     if (byte < 0x80) return {byte, 1, kAsciiClass[byte]};
     const Decoded c = decode_utf8(text_, position);
     return {c.codepoint, c.length, codepoint_class(c.codepoint)};
+  }
+  // First position from `position` on that is at no letter.
+  size_t skip_letters(size_t position) const {
+    // Eight bytes at a time: bit 7 of a byte says that it is an ASCII letter.
+    constexpr uint64_t kHigh = 0x8080808080808080u, kOnes = 0x0101010101010101u;
+    for (uint64_t x; position + sizeof x <= text_.size(); position += sizeof x) {
+      std::memcpy(&x, text_.data() + position, sizeof x);
+      if constexpr (std::endian::native == std::endian::big) break;
+      const uint64_t low = (x | 0x20 * kOnes) & ~kHigh;
+      const uint64_t letters = ((low | kHigh) - 'a' * kOnes) & ((kHigh | 'z' * kOnes) - low) & ~x & kHigh;
+      if (letters == kHigh) continue;
+      position += size_t(std::countr_zero(letters ^ kHigh)) / 8;
+      if (uint8_t(text_[position]) < 0x80) return position;
+      break;
+    }
+    return skip(position, kLetter);
   }
   // First position from `position` on whose class is not among `classes`.
   size_t skip(size_t position, uint8_t classes) const {
@@ -87,7 +105,7 @@ size_t cased_letters(const Piece& piece, size_t position) {
 }
 
 size_t letters_end(const Piece& piece, size_t position, const WordRules& rules) {
-  if (!rules.cased) return piece.skip(position, kLetter);
+  if (!rules.cased) return piece.skip_letters(position);
   const size_t end = cased_letters(piece, position);
   return rules.contractions == WordRules::Contractions::kSuffix ? end + contraction(piece, end, true) : end;
 }
@@ -163,7 +181,7 @@ size_t run_end(const Piece& piece, size_t position, const PretokenizerStep& step
   return count >= step.least ? at : position;
 }
 
-void cut_runs(const Piece& piece, size_t begin, const PretokenizerStep& step, std::vector<size_t>& ends) {
+void cut_runs(const Piece& piece, size_t begin, const PretokenizerStep& step, std::vector<uint32_t>& ends) {
   size_t open = begin;  // start of what no run has covered yet
   for (size_t at = begin; at < piece.end();) {
     const size_t end = run_end(piece, at, step);
@@ -171,30 +189,30 @@ void cut_runs(const Piece& piece, size_t begin, const PretokenizerStep& step, st
       at += piece.at(at).length;
       continue;
     }
-    if (at > open) ends.push_back(at);
-    ends.push_back(end);
+    if (at > open) ends.push_back(uint32_t(at));
+    ends.push_back(uint32_t(end));
     open = at = end;
   }
-  if (open < piece.end()) ends.push_back(piece.end());
+  if (open < piece.end()) ends.push_back(uint32_t(piece.end()));
 }
 
-void cut_trailing_space(const Piece& piece, size_t begin, std::vector<size_t>& ends) {
+void cut_trailing_space(const Piece& piece, size_t begin, std::vector<uint32_t>& ends) {
   size_t open = begin;  // where the last run of white space starts
   for (size_t at = begin; at < piece.end();) {
     const Character c = piece.at(at);
     at += c.length;
     if (!(c.classes & kWhite)) open = at;
   }
-  if (open > begin && open < piece.end()) ends.push_back(open);
-  if (piece.end() > begin) ends.push_back(piece.end());
+  if (open > begin && open < piece.end()) ends.push_back(uint32_t(open));
+  if (piece.end() > begin) ends.push_back(uint32_t(piece.end()));
 }
 
 void cut(const PretokenizerStep& step, std::string_view text, size_t begin, size_t end,
-         std::vector<size_t>& ends) {
+         std::vector<uint32_t>& ends) {
   const Piece piece(text, end);
   switch (step.kind) {
     case PretokenizerStep::Kind::kWords:
-      for (size_t at = begin; at < end;) ends.push_back(at = word_end(piece, at, *step.words));
+      for (size_t at = begin; at < end;) ends.push_back(uint32_t(at = word_end(piece, at, *step.words)));
       break;
     case PretokenizerStep::Kind::kRun:
       cut_runs(piece, begin, step, ends);
@@ -207,11 +225,11 @@ void cut(const PretokenizerStep& step, std::string_view text, size_t begin, size
 
 }  // namespace
 
-void pretokenize(const Pretokenizer& rules, std::string_view text, std::vector<size_t>& ends,
-                 std::vector<size_t>& scratch) {
+void pretokenize(const Pretokenizer& rules, std::string_view text, std::vector<uint32_t>& ends,
+                 std::vector<uint32_t>& scratch) {
   ends.clear();
   if (text.empty()) return;
-  ends.push_back(text.size());
+  ends.push_back(uint32_t(text.size()));
   for (const PretokenizerStep& step : rules.steps) {
     scratch.swap(ends);
     ends.clear();

@@ -56,8 +56,8 @@ const Pretokenizer* find_pretokenizer(std::string_view name);
 std::span<const Pretokenizer> pretokenizers();
 
 // Sets `ends` to the end of every piece of `text`, in order; the last is text.size(). `text` must come from
-// normalized_utf8. Linear time.
-void pretokenize(const Pretokenizer& rules, std::string_view text, std::vector<size_t>& ends,
-                 std::vector<size_t>& scratch);
+// normalized_utf8 and be shorter than 4 GiB. Linear time.
+void pretokenize(const Pretokenizer& rules, std::string_view text, std::vector<uint32_t>& ends,
+                 std::vector<uint32_t>& scratch);
 
 }  // namespace nibble

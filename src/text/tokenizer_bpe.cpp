@@ -52,6 +52,7 @@ class BpeModel final : public TokenizerModel {
       byte_[b] = symbols.intern(character);
     }
     add_merges(data, symbols);
+    merges_.seal();
     if (pre.whole_words) add_words();
   }
 
@@ -136,24 +137,9 @@ void BpeModel::encode(std::string_view raw, bool /*first*/, TokenizerScratch& sc
                       std::vector<TokenId>& ids) const {
   const std::string_view text = normalized_utf8(raw, scratch.text);
   pretokenize(pre_, text, scratch.ends, scratch.more_ends);
-  uint64_t key[3];
-  size_t at = 0;
-  for (const size_t end : scratch.ends) {
-    const std::string_view word = text.substr(at, end - at);
-    WordCache::Entry* entry = nullptr;
-    const size_t readable = text.size() - at;
-    at = end;
-    if (scratch.cache.enabled() && word.size() <= WordCache::kMaxBytes) {
-      entry = scratch.cache.locate(word, readable, key);
-      if (WordCache::holds(*entry, key, word.size())) {
-        ids.insert(ids.end(), entry->ids, entry->ids + entry->count);
-        continue;
-      }
-    }
-    const size_t before = ids.size();
-    encode_word(word, scratch, ids);
-    if (entry) WordCache::store(*entry, key, word.size(), ids.data() + before, ids.size() - before);
-  }
+  scratch.cache.encode_words(text, scratch.ends, ids, [&](std::string_view word, std::vector<TokenId>& out) {
+    encode_word(word, scratch, out);
+  });
 }
 
 }  // namespace

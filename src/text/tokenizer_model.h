@@ -28,7 +28,7 @@ class TokenizerScratch {
   std::vector<Symbol> symbols;
   MergeScratch merge;
   std::string text, word;
-  std::vector<size_t> ends, more_ends;  // where pre-tokens end
+  std::vector<uint32_t> ends, more_ends;  // where pre-tokens end
   std::vector<UnigramStep> best;
   std::vector<SpecialMatcher::Part> parts;
 

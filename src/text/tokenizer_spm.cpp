@@ -13,14 +13,13 @@
 namespace nibble {
 namespace {
 
-constexpr size_t kLongChunk = 64;  // from here on a chunk may end anywhere it safely can
-
 class SpmModel final : public TokenizerModel {
  public:
   SpmModel(const VocabularyData& data, const VocabularyTokens& tokens)
       : tokens_(tokens), symbols_(tokens), prefix_space_(data.add_space_prefix.value_or(true)) {
     intern_characters();
     add_merges();
+    merges_.seal();
     note_neighbours();
     set_bytes();
   }
@@ -44,10 +43,9 @@ class SpmModel final : public TokenizerModel {
   SymbolTable symbols_;
   MergeTable merges_;
   bool prefix_space_;
-  std::array<uint32_t, 128> ascii_;    // symbols of ASCII characters
-  std::array<TokenId, 256> byte_;      // byte tokens; kNoToken: cannot be written
-  std::bitset<256> joins_space_;       // [b]: some token has byte b right before "▁"
-  std::bitset<256 * 256> neighbours_;  // [256 a + b]: some token has byte b right after byte a
+  std::array<uint32_t, 128> ascii_;  // symbols of ASCII characters
+  std::array<TokenId, 256> byte_;    // byte tokens; kNoToken: cannot be written
+  std::bitset<256 * 256> apart_;     // [256 a + b]: no token spans the place between bytes a and b of a text
 };
 
 // Characters inside tokens take part in merges even where they are no token themselves.
@@ -98,12 +96,22 @@ void SpmModel::add_merges() {
 }
 
 void SpmModel::note_neighbours() {
+  const auto place = [](uint8_t left, uint8_t right) { return size_t(left) * 256 + right; };
+  std::bitset<256 * 256> together;  // some token has the second byte right after the first
+  std::bitset<256> before_mark;     // some token has the byte right before "▁"
   for (size_t id = 0; id < tokens_.size(); ++id) {
     const std::string_view text = tokens_.text(TokenId(id));
     if (!may_result_from_merging(TokenId(id))) continue;
     for (size_t i = 1; i < text.size(); ++i) {
-      neighbours_.set(size_t(uint8_t(text[i - 1])) * 256 + uint8_t(text[i]));
-      if (text.substr(i).starts_with(kSpaceMark)) joins_space_.set(uint8_t(text[i - 1]));
+      together.set(place(uint8_t(text[i - 1]), uint8_t(text[i])));
+      if (text.substr(i).starts_with(kSpaceMark)) before_mark.set(uint8_t(text[i - 1]));
+    }
+  }
+  const auto written = [](size_t byte) { return byte == ' ' ? uint8_t(kSpaceMark.back()) : uint8_t(byte); };
+  for (size_t left = 0; left < 256; ++left) {
+    for (size_t right = 0; right < 256; ++right) {
+      const uint8_t last = written(left);
+      apart_[left * 256 + right] = right == ' ' ? !before_mark[last] : !together[place(last, uint8_t(right))];
     }
   }
 }
@@ -125,21 +133,17 @@ void SpmModel::set_bytes() {
 // which a space has three.
 size_t SpmModel::chunk_end(std::string_view text, size_t begin) const {
   size_t missing = 0;  // bytes that the current character still takes
-  for (size_t at = begin; at < text.size(); ++at) {
+  uint8_t last = uint8_t(text[begin]);
+  if (last >= 0x80) missing = utf8_length(char(last)) - 1;
+  for (size_t at = begin + 1; at < text.size(); ++at) {
     const uint8_t byte = uint8_t(text[at]);
-    if (missing == 0 && at > begin) {
-      const uint8_t last = text[at - 1] == ' ' ? uint8_t(kSpaceMark.back()) : uint8_t(text[at - 1]);
-      if (byte == ' ' ? !joins_space_[last]
-                      : at - begin >= kLongChunk && !neighbours_[size_t(last) * 256 + byte])
-        return at;
+    if (missing == 0) {
+      if (apart_[size_t(last) * 256 + byte]) return at;
+      if (byte >= 0x80) missing = utf8_length(char(byte)) - 1;
+    } else {
+      missing = byte == ' ' ? 0 : missing - 1;
     }
-    if (byte == ' ') {
-      missing = 0;
-    } else if (missing > 0) {
-      --missing;
-    } else if (byte >= 0x80) {
-      missing = utf8_length(char(byte)) - 1;
-    }
+    last = byte;
   }
   return text.size();
 }
@@ -184,24 +188,11 @@ void SpmModel::encode(std::string_view text, bool first, TokenizerScratch& scrat
     scratch.text += text;
     text = scratch.text;
   }
-  uint64_t key[3];
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = chunk_end(text, at);
-    const std::string_view chunk = text.substr(at, end - at);
-    WordCache::Entry* entry = nullptr;
-    if (scratch.cache.enabled() && chunk.size() <= WordCache::kMaxBytes) {
-      entry = scratch.cache.locate(chunk, text.size() - at, key);
-      if (WordCache::holds(*entry, key, chunk.size())) {
-        ids.insert(ids.end(), entry->ids, entry->ids + entry->count);
-        at = end;
-        continue;
-      }
-    }
-    const size_t before = ids.size();
-    encode_chunk(chunk, scratch, ids);
-    if (entry) WordCache::store(*entry, key, chunk.size(), ids.data() + before, ids.size() - before);
-    at = end;
-  }
+  scratch.ends.clear();
+  for (size_t at = 0; at < text.size();) scratch.ends.push_back(uint32_t(at = chunk_end(text, at)));
+  scratch.cache.encode_words(text, scratch.ends, ids, [&](std::string_view chunk, std::vector<TokenId>& out) {
+    encode_chunk(chunk, scratch, out);
+  });
 }
 
 }  // namespace

@@ -43,8 +43,12 @@ class WordpieceModel final : public TokenizerModel {
     for (size_t id = 0; id < tokens.size(); ++id) trie_.insert(tokens.text(TokenId(id)), TokenId(id));
     for (uint32_t c = 0; c < ascii_.size(); ++c) {
       uint32_t written = c;
-      ascii_[c].place = normalizer_.place(written);
-      ascii_[c].written = char(written);
+      const Place place = normalizer_.place(written);
+      const bool alone = place == Place::kAlone;
+      ascii_[c] = {char(written), alone || place == Place::kInWord, alone || place == Place::kBetween, alone};
+    }
+    for (const char byte : kSpaceMark) {
+      if (mark_ != ByteTrie::kNone) mark_ = trie_.next(mark_, uint8_t(byte));
     }
   }
 
@@ -54,24 +58,73 @@ class WordpieceModel final : public TokenizerModel {
 
  private:
   struct Ascii {
-    Place place;
     char written;
+    bool kept, ends_before, ends_after;
   };
-  void add_word(std::string& marked, TokenizerScratch& scratch, std::vector<TokenId>& ids) const;
-  void cover(std::string_view marked, std::vector<TokenId>& ids) const;
+  void cut_words(std::string_view text, std::string& words, std::vector<uint32_t>& ends) const;
+  void cover(std::string_view word, std::string& marked, std::vector<TokenId>& ids) const;
 
   const VocabularyTokens& tokens_;
   ByteTrie trie_;
+  uint32_t mark_ = ByteTrie::kRoot;  // the node after "▁", or kNone
   Normalizer normalizer_;
   std::array<Ascii, 128> ascii_;
 };
 
-// The longest token at every place; a word that cannot be covered whole is unknown. Every step of the search
-// goes at most one token further than where it starts, so time is linear in the word.
-void WordpieceModel::cover(std::string_view marked, std::vector<TokenId>& ids) const {
+// The normalized words of the text, one after the other, and where they end.
+void WordpieceModel::cut_words(std::string_view text, std::string& words, std::vector<uint32_t>& ends) const {
+  words.resize(text.size() / 2 * 3 + 8);  // in lower case two bytes may become three
+  ends.resize(text.size() + 3);           // every byte may be a word; two more are written ahead
+  char* const out = words.data();
+  uint32_t size = 0, last_end = 0;
+  size_t count = 0;
+  // Without branches, for where words end cannot be predicted.
+  const auto end_word = [&](bool now) {
+    ends[count] = size;
+    count += now & (size != last_end);
+    last_end = now ? size : last_end;
+  };
+  for (size_t at = 0; at < text.size();) {
+    if (const uint8_t byte = uint8_t(text[at]); byte < 0x80) {
+      const Ascii a = ascii_[byte];
+      end_word(a.ends_before);
+      out[size] = a.written;
+      size += a.kept;
+      end_word(a.ends_after);
+      ++at;
+      continue;
+    }
+    const Decoded c = decode_utf8(text, at);
+    uint32_t written = c.codepoint;
+    const Place place = normalizer_.place(written);
+    at += c.length;
+    end_word(place == Place::kAlone || place == Place::kBetween);
+    if (place == Place::kInWord || place == Place::kAlone) size += uint32_t(write_utf8(out + size, written));
+    end_word(place == Place::kAlone);
+  }
+  end_word(true);
+  words.resize(size);
+  ends.resize(count);
+}
+
+// The longest token at every place of "▁" and the word; a word that cannot be covered whole is unknown. Every
+// step of the search goes at most one token further than where it starts, so time is linear in the word.
+void WordpieceModel::cover(std::string_view word, std::string& marked, std::vector<TokenId>& ids) const {
   const size_t before = ids.size();
-  for (size_t at = 0; at < marked.size();) {
-    const ByteTrie::Match match = trie_.longest(marked, at);
+  size_t at = 0;
+  // Nearly always the first token is the mark and a part of the word.
+  if (mark_ != ByteTrie::kNone) {
+    const ByteTrie::Match match = trie_.longest(word, 0, mark_);
+    at = match.length;
+    if (at > 0) ids.push_back(match.value);
+  }
+  if (at == 0) {
+    marked = kSpaceMark;
+    marked += word;
+    word = marked;
+  }
+  while (at < word.size()) {
+    const ByteTrie::Match match = trie_.longest(word, at);
     if (match.length == 0) {
       ids.resize(before);
       break;
@@ -82,55 +135,12 @@ void WordpieceModel::cover(std::string_view marked, std::vector<TokenId>& ids) c
   if (ids.size() == before && tokens_.special().unknown != kNoToken) ids.push_back(tokens_.special().unknown);
 }
 
-// `marked` is "▁" and the word; it is "▁" alone afterwards.
-void WordpieceModel::add_word(std::string& marked, TokenizerScratch& scratch,
-                              std::vector<TokenId>& ids) const {
-  const std::string_view word = std::string_view(marked).substr(kSpaceMark.size());
-  if (word.empty()) return;
-  WordCache::Entry* entry = nullptr;
-  uint64_t key[3];
-  if (scratch.cache.enabled() && word.size() <= WordCache::kMaxBytes) {
-    entry = scratch.cache.locate(word, marked.capacity() - kSpaceMark.size(), key);
-    if (WordCache::holds(*entry, key, word.size())) {
-      ids.insert(ids.end(), entry->ids, entry->ids + entry->count);
-      marked.resize(kSpaceMark.size());
-      return;
-    }
-  }
-  const size_t before = ids.size();
-  cover(marked, ids);
-  if (entry) WordCache::store(*entry, key, word.size(), ids.data() + before, ids.size() - before);
-  marked.resize(kSpaceMark.size());
-}
-
 void WordpieceModel::encode(std::string_view text, bool /*first*/, TokenizerScratch& scratch,
                             std::vector<TokenId>& ids) const {
-  std::string& marked = scratch.word;
-  marked = kSpaceMark;
-  for (size_t at = 0; at < text.size();) {
-    Place place;
-    uint32_t written;
-    if (const uint8_t byte = uint8_t(text[at]); byte < 0x80) {
-      place = ascii_[byte].place;
-      written = uint8_t(ascii_[byte].written);
-      ++at;
-    } else {
-      const Decoded c = decode_utf8(text, at);
-      written = c.codepoint;
-      place = normalizer_.place(written);
-      at += c.length;
-    }
-    if (place == Place::kInWord) {
-      append_utf8(marked, written);
-    } else if (place != Place::kDropped) {
-      add_word(marked, scratch, ids);
-      if (place == Place::kAlone) {
-        append_utf8(marked, written);
-        add_word(marked, scratch, ids);
-      }
-    }
-  }
-  add_word(marked, scratch, ids);
+  cut_words(text, scratch.text, scratch.ends);
+  scratch.cache.encode_words(
+      scratch.text, scratch.ends, ids,
+      [&](std::string_view word, std::vector<TokenId>& out) { cover(word, scratch.word, out); });
 }
 
 }  // namespace

@@ -48,22 +48,33 @@ Decoded decode_utf8(std::string_view text, size_t at) {
   return {codepoint, length, true};
 }
 
-void append_utf8(std::string& out, uint32_t codepoint) {
+size_t write_utf8(char* to, uint32_t codepoint) {
+  const auto tail = [&](unsigned shift) { return char(0x80 | ((codepoint >> shift) & 0x3F)); };
   if (codepoint < 0x80) {
-    out += char(codepoint);
-  } else if (codepoint < 0x800) {
-    out += char(0xC0 | (codepoint >> 6));
-    out += char(0x80 | (codepoint & 0x3F));
-  } else if (codepoint < 0x10000) {
-    out += char(0xE0 | (codepoint >> 12));
-    out += char(0x80 | ((codepoint >> 6) & 0x3F));
-    out += char(0x80 | (codepoint & 0x3F));
-  } else {
-    out += char(0xF0 | (codepoint >> 18));
-    out += char(0x80 | ((codepoint >> 12) & 0x3F));
-    out += char(0x80 | ((codepoint >> 6) & 0x3F));
-    out += char(0x80 | (codepoint & 0x3F));
+    to[0] = char(codepoint);
+    return 1;
   }
+  if (codepoint < 0x800) {
+    to[0] = char(0xC0 | (codepoint >> 6));
+    to[1] = tail(0);
+    return 2;
+  }
+  if (codepoint < 0x10000) {
+    to[0] = char(0xE0 | (codepoint >> 12));
+    to[1] = tail(6);
+    to[2] = tail(0);
+    return 3;
+  }
+  to[0] = char(0xF0 | (codepoint >> 18));
+  to[1] = tail(12);
+  to[2] = tail(6);
+  to[3] = tail(0);
+  return 4;
+}
+
+void append_utf8(std::string& out, uint32_t codepoint) {
+  char bytes[4];
+  out.append(bytes, write_utf8(bytes, codepoint));
 }
 
 std::string_view normalized_utf8(std::string_view text, std::string& storage) {

@@ -63,6 +63,8 @@ struct Decoded {
 // `at` < text.size(). Sequences of the right shape are taken as they are (overlong, surrogates); above
 // U+10FFFF and broken shapes are invalid and read one byte.
 Decoded decode_utf8(std::string_view text, size_t at);
+// At most 4 bytes; returns how many.
+size_t write_utf8(char* to, uint32_t codepoint);
 void append_utf8(std::string& out, uint32_t codepoint);
 // The text in the form the byte-level tokenizers work on: every decoded code point encoded again (invalid
 // bytes become U+FFFD, overlong forms shrink). Returns `text` itself when that changes nothing, else a view
