@@ -1,7 +1,6 @@
 #include "base/mapped_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,19 +36,6 @@ struct Descriptor {
 
 ErrorKind kind_of_errno(int error) {
   return error == ENOENT || error == ENOTDIR ? ErrorKind::kNotFound : ErrorKind::kIo;
-}
-
-// Only what is safe in a signal handler.
-void report_lost_page(int, siginfo_t* info, void*) {
-  if (info->si_code != BUS_ADRERR) {  // misaligned access and the like: a bug, for the debugger
-    ::signal(SIGBUS, SIG_DFL);
-    return;
-  }
-  constexpr char kText[] =
-      "nibble: i/o error: a mapped file (the model) was shortened by another program, or its disk cannot be "
-      "read\n";
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kText, sizeof kText - 1);
-  ::_exit(error_exit_code(ErrorKind::kIo));
 }
 
 }  // namespace
@@ -103,13 +89,6 @@ void MappedFile::prefetch(std::span<const std::byte> part) const {
   const auto begin = reinterpret_cast<uintptr_t>(part.data()) & ~(page - 1);
   const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size());
   ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
-}
-
-void exit_when_mapped_file_shrinks() {
-  struct sigaction action = {};
-  action.sa_sigaction = report_lost_page;
-  action.sa_flags = SA_SIGINFO;
-  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 }  // namespace nibble

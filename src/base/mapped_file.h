@@ -1,7 +1,7 @@
 // A whole regular file mapped for reading. Nothing is read before it is touched.
 // A file that another process shortens while it is mapped: touching the lost pages raises SIGBUS, and no
-// value that could be read instead is right. The process ends; with exit_when_mapped_file_shrinks() it says
-// why. (Replacing a model by rename, as nibble's own writer does, is always safe.)
+// value that could be read instead is right. The process ends; the program says why
+// (surfaces/shortened_file.h). Replacing a model by rename, as nibble's own writer does, is always safe.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -32,9 +32,5 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
 };
-
-// Installs the handler of SIGBUS for the whole process: a line on standard error and the exit code of
-// ErrorKind::kIo. For programs; a library leaves its host's signals alone.
-void exit_when_mapped_file_shrinks();
 
 }  // namespace nibble

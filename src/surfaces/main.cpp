@@ -6,6 +6,7 @@
 #include "surfaces/command_line.h"
 #include "surfaces/help.h"
 #include "surfaces/output.h"
+#include "surfaces/shortened_file.h"
 
 namespace nibble {
 namespace {
@@ -50,5 +51,6 @@ int program(const std::vector<std::string_view>& words) {
 int main(int argc, char** argv) {
   // A reader of stdout that goes away is an error of a write, seen by the command that writes.
   signal(SIGPIPE, SIG_IGN);
+  nibble::exit_when_a_mapped_file_is_shortened();
   return nibble::program(std::vector<std::string_view>(argv + 1, argv + argc));
 }

@@ -50,19 +50,5 @@ TEST(MappedFile, NamesWhatItCannotMap) {
   }
 }
 
-// Fails the child when the page can still be read.
-TEST(MappedFileDeathTest, ShortenedFileEndsTheProcessWithAReason) {
-  const ScratchDirectory scratch;
-  write_whole(scratch / "a", std::string(3 << 12, 'x'));
-  const auto read_lost_page = [&] {
-    exit_when_mapped_file_shrinks();
-    const auto file = MappedFile::open(scratch / "a");
-    std::filesystem::resize_file(scratch / "a", 1 << 12);
-    const volatile std::byte* bytes = file->bytes().data();
-    std::exit(int(bytes[2 << 12]));
-  };
-  EXPECT_EXIT(read_lost_page(), testing::ExitedWithCode(error_exit_code(ErrorKind::kIo)), "was shortened");
-}
-
 }  // namespace
 }  // namespace nibble
