@@ -97,6 +97,12 @@ struct KernelTable {
   // x = exp(x - max) / sum over n values, in place; returns log(sum(exp(x - max))) + max.
   float (*softmax)(float* x, int64_t n);
   float (*max)(const float* x, int64_t n);
+
+  // Ceilings of the machine, for measure/: reads all bytes (a multiple of 256) once and returns their xor;
+  // `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
+  uint64_t (*stream_read)(const uint8_t* bytes, size_t count);
+  double (*peak_dot)(int64_t iterations);
+  double (*peak_fma)(int64_t iterations);
 };
 
 // The table in use: the best the CPU has, or the one NIBBLE_FORCE_ISA names (an unknown or unavailable name is reported by

@@ -12,8 +12,13 @@ namespace {
 template <FormatId ID>
 struct Codes;
 
+// Scales and minima kept as f16, read sixteen rows at a time.
+struct HalfScale {
+  static NIBBLE_INLINE Isa::F32 load_scales(const uint16_t* bits) { return Isa::load_half(bits); }
+};
+
 template <>
-struct Codes<FormatId::kQ4_0> {
+struct Codes<FormatId::kQ4_0> : HalfScale {
   using Block = BlockQ4_0;
   static constexpr int kZero = 8;
   static constexpr bool kSigned = false, kHasMin = false;
@@ -22,12 +27,79 @@ struct Codes<FormatId::kQ4_0> {
 };
 
 template <>
-struct Codes<FormatId::kQ8_0> {
+struct Codes<FormatId::kQ4_1> : HalfScale {
+  using Block = BlockQ4_1;
+  static constexpr int kZero = 0;
+  static constexpr bool kSigned = false, kHasMin = true;
+  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) { return Isa::field_dup16<0, 4, 15>(a->qs, b->qs); }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+  static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->m; }
+};
+
+// Four bits in qs, the fifth in a mask of 32 bits.
+template <class Block>
+NIBBLE_INLINE Isa::U8 five_bit_codes(const Block* a, const Block* b) {
+  uint32_t low, high;
+  __builtin_memcpy(&low, a->qh, 4);
+  __builtin_memcpy(&high, b->qh, 4);
+  return Isa::bit_or(Isa::field_dup16<0, 4, 15>(a->qs, b->qs), Isa::bits_to_bytes(uint64_t(high) << 32 | low, 16));
+}
+
+template <>
+struct Codes<FormatId::kQ5_0> : HalfScale {
+  using Block = BlockQ5_0;
+  static constexpr int kZero = 16;
+  static constexpr bool kSigned = false, kHasMin = false;
+  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) { return five_bit_codes(a, b); }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+template <>
+struct Codes<FormatId::kQ5_1> : HalfScale {
+  using Block = BlockQ5_1;
+  static constexpr int kZero = 0;
+  static constexpr bool kSigned = false, kHasMin = true;
+  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) { return five_bit_codes(a, b); }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+  static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->m; }
+};
+
+template <>
+struct Codes<FormatId::kQ8_0> : HalfScale {
   using Block = BlockQ8_0;
   static constexpr int kZero = 0;
   static constexpr bool kSigned = true, kHasMin = false;
   static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) { return Isa::load_2x32(a->qs, b->qs); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+template <>
+struct Codes<FormatId::kIQ4_NL> : HalfScale {
+  using Block = BlockIQ4_NL;
+  static constexpr int kZero = 0;
+  static constexpr bool kSigned = true, kHasMin = false;
+  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) {
+    return Isa::lookup16(kIQ4Codebook, Isa::field_dup16<0, 4, 15>(a->qs, b->qs));
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+// The doubled E2M1 values, raised by 12 to be unsigned; the scale is 2^(e - 128).
+template <>
+struct Codes<FormatId::kMXFP4> {
+  using Block = BlockMXFP4;
+  static constexpr int kZero = 12;
+  static constexpr bool kSigned = false, kHasMin = false;
+  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) {
+    static constexpr int8_t kRaised[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+    return Isa::lookup16(kRaised, Isa::field_dup16<0, 4, 15>(a->qs, b->qs));
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->e; }
+  static NIBBLE_INLINE Isa::F32 load_scales(const uint16_t* e) {
+    alignas(64) int32_t bits[16];
+    for (int i = 0; i < 16; ++i) bits[i] = e[i] < 2 ? 0x00200000 << e[i] : int32_t(e[i] - 1) << 23;  // below 2: subnormal
+    return Isa::bits_to_float(Isa::load_i(bits));
+  }
 };
 
 // The six-bit scales and minima of Q4_K and Q5_K: eight of each in 12 bytes.
@@ -43,7 +115,7 @@ NIBBLE_INLINE void unpack_six_bits(const uint8_t* packed, uint8_t* scales, uint8
 }
 
 template <>
-struct Codes<FormatId::kQ4_K> {
+struct Codes<FormatId::kQ4_K> : HalfScale {
   using Block = BlockQ4_K;
   static constexpr int kZero = 0, kSubs = 8;
   static constexpr bool kSigned = false, kHasMin = true;
@@ -59,7 +131,123 @@ struct Codes<FormatId::kQ4_K> {
 };
 
 template <>
-struct Codes<FormatId::kQ6_K> {
+struct Codes<FormatId::kQ5_K> : HalfScale {
+  using Block = BlockQ5_K;
+  static constexpr int kZero = 0, kSubs = 8;
+  static constexpr bool kSigned = false, kHasMin = true;
+  template <int STEP>
+  static NIBBLE_INLINE Isa::U8 codes(const Block* b) {
+    const Isa::U8 low = Isa::field_dup32<0, 4, 15>(b->qs + 32 * STEP), high = Isa::field_dup32<2 * STEP, 2 * STEP + 1, 1>(b->qh);
+    return Isa::bit_or(low, Isa::shift_left<4>(high));
+  }
+  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t* mins) {
+    uint8_t s[8], m[8];
+    unpack_six_bits(b->scales, s, m);
+    for (int i = 0; i < 8; ++i) scales[i] = s[i], mins[i] = m[i];
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+  static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
+};
+
+// Two bits of 256 values in 64 bytes, as Q2_K, Q3_K and TQ2_0 keep them: 32 bytes give four groups of 32.
+template <int STEP>
+NIBBLE_INLINE Isa::U8 two_bit_codes(const uint8_t* qs) {
+  return Isa::field_dup32<4 * (STEP % 2), 4 * (STEP % 2) + 2, 3>(qs + 32 * (STEP / 2));
+}
+
+template <>
+struct Codes<FormatId::kQ2_K> : HalfScale {
+  using Block = BlockQ2_K;
+  static constexpr int kZero = 0, kSubs = 16;
+  static constexpr bool kSigned = false, kHasMin = true;
+  template <int STEP>
+  static NIBBLE_INLINE Isa::U8 codes(const Block* b) { return two_bit_codes<STEP>(b->qs); }
+  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t* mins) {
+    for (int i = 0; i < 16; ++i) scales[i] = b->scales[i] & 15, mins[i] = b->scales[i] >> 4;
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+  static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
+};
+
+template <>
+struct Codes<FormatId::kQ3_K> : HalfScale {
+  using Block = BlockQ3_K;
+  static constexpr int kZero = 4, kSubs = 16;
+  static constexpr bool kSigned = false, kHasMin = false;
+  template <int STEP>
+  static NIBBLE_INLINE Isa::U8 codes(const Block* b) {
+    const Isa::U8 high = Isa::field_dup32<2 * STEP, 2 * STEP + 1, 1>(b->hmask);
+    return Isa::bit_or(two_bit_codes<STEP>(b->qs), Isa::shift_left<2>(high));
+  }
+  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t*) {
+    for (int i = 0; i < 16; ++i) {
+      const int low = b->scales[i % 8] >> (4 * (i / 8)) & 15, high = b->scales[8 + i % 4] >> (2 * (i / 4)) & 3;
+      scales[i] = (low | high << 4) - 32;
+    }
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+template <>
+struct Codes<FormatId::kIQ4_XS> : HalfScale {
+  using Block = BlockIQ4_XS;
+  static constexpr int kZero = 0, kSubs = 8;
+  static constexpr bool kSigned = true, kHasMin = false;
+  template <int STEP>
+  static NIBBLE_INLINE Isa::U8 codes(const Block* b) {
+    return Isa::lookup16(kIQ4Codebook, Isa::field_dup16<0, 4, 15>(b->qs + 32 * STEP, b->qs + 32 * STEP + 16));
+  }
+  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t*) {
+    for (int i = 0; i < 8; ++i) {
+      const int low = b->scales_l[i / 2] >> (4 * (i % 2)) & 15, high = b->scales_h >> (2 * i) & 3;
+      scales[i] = (low | high << 4) - 32;
+    }
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+template <>
+struct Codes<FormatId::kTQ2_0> : HalfScale {
+  using Block = BlockTQ2_0;
+  static constexpr int kZero = 1, kSubs = 1;
+  static constexpr bool kSigned = false, kHasMin = false;
+  template <int STEP>
+  static NIBBLE_INLINE Isa::U8 codes(const Block* b) { return two_bit_codes<STEP>(b->qs); }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+// Trit N of n bytes: ((byte * 3^N mod 256) * 3) >> 8.
+template <int N>
+NIBBLE_INLINE void trits(const uint8_t* bytes, int n, uint8_t* out) {
+  constexpr int kPowers[] = {1, 3, 9, 27, 81};
+  for (int i = 0; i < n; ++i) out[i] = uint8_t((uint8_t(bytes[i] * kPowers[N]) * 3) >> 8);
+}
+
+template <>
+struct Codes<FormatId::kTQ1_0> : HalfScale {
+  using Block = BlockTQ1_0;
+  static constexpr int kZero = 1, kSubs = 1;
+  static constexpr bool kSigned = false, kHasMin = false;
+  template <int STEP>
+  static NIBBLE_INLINE Isa::U8 codes(const Block* b) {
+    alignas(64) uint8_t out[64];
+    if constexpr (STEP < 2) {
+      trits<2 * STEP>(b->qs, 32, out);
+      trits<2 * STEP + 1>(b->qs, 32, out + 32);
+    } else if constexpr (STEP == 2) {
+      trits<4>(b->qs, 32, out);
+      trits<0>(b->qs + 32, 16, out + 32), trits<1>(b->qs + 32, 16, out + 48);
+    } else {
+      trits<2>(b->qs + 32, 16, out), trits<3>(b->qs + 32, 16, out + 16), trits<4>(b->qs + 32, 16, out + 32);
+      trits<0>(b->qh, 4, out + 48), trits<1>(b->qh, 4, out + 52), trits<2>(b->qh, 4, out + 56), trits<3>(b->qh, 4, out + 60);
+    }
+    return Isa::load_u8(out);
+  }
+  static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
+};
+
+template <>
+struct Codes<FormatId::kQ6_K> : HalfScale {
   using Block = BlockQ6_K;
   static constexpr int kZero = 32, kSubs = 16;
   static constexpr bool kSigned = false, kHasMin = false;

@@ -29,8 +29,16 @@ NIBBLE_INLINE PanelScratch panel_scratch(const MatmulArgs& args) {
   return {corrections, reinterpret_cast<float*>(corrections + args.columns * (args.q.padded_length / 16))};
 }
 
-NIBBLE_INLINE void fill_corrections(const int16_t* sums, int64_t count, int zero, int32_t* out) {
-  for (int64_t i = 0; i < count; ++i) out[i] = -zero * sums[i];
+// -zero * (sum of GROUP codes), for every group of every column.
+template <int GROUP>
+NIBBLE_INLINE void fill_corrections(const MatmulArgs& args, int zero, int32_t* out) {
+  constexpr int kUnit = GROUP == 16 ? 16 : 32;
+  const int16_t* sums = GROUP == 16 ? args.q.sums16 : args.q.sums32;
+  for (int64_t i = 0; i < args.columns * args.q.padded_length / GROUP; ++i) {
+    int sum = 0;
+    for (int j = 0; j < GROUP / kUnit; ++j) sum += *sums++;
+    out[i] = -zero * sum;
+  }
 }
 
 template <bool SIGNED>
@@ -97,15 +105,15 @@ void unpack_superblock(const typename C::Block* const* rows, Panel& panel, int p
   for (int r = 0; r < kRowGroup; ++r) {
     alignas(64) int32_t scales[16];
     int16_t mins[16];
-    C::sub_scales(rows[r], scales, mins);
+    if constexpr (C::kSubs > 1) C::sub_scales(rows[r], scales, mins);
     if constexpr (C::kSubs > 1) for (int s = 0; s < C::kSubs; ++s) panel.sub_scales[p][s][r] = scales[s];
     if constexpr (C::kHasMin)
       for (int s = 0; s < C::kSubs; ++s) panel.sub_mins[p][s / 2][2 * r + s % 2] = mins[s];
     scale_bits[r] = C::scale_bits(rows[r]);
     if constexpr (C::kHasMin) min_bits[r] = C::min_bits(rows[r]);
   }
-  Isa::store_f(panel.scales[p][0], Isa::load_half(scale_bits));
-  if constexpr (C::kHasMin) Isa::store_f(panel.mins[p][0], Isa::load_half(min_bits));
+  Isa::store_f(panel.scales[p][0], C::load_scales(scale_bits));
+  if constexpr (C::kHasMin) Isa::store_f(panel.mins[p][0], C::load_scales(min_bits));
 }
 
 // One superblock of a panel times NC columns, added to the running sums.
@@ -178,10 +186,8 @@ template <class C>
 void panel_superblocks(const MatmulArgs& args) {
   using Block = typename C::Block;
   const PanelScratch scratch = panel_scratch(args);
-  const int64_t padded = args.q.padded_length;
   if constexpr (zero_point<C>() != 0)
-    fill_corrections(C::kSubs == 8 ? args.q.sums32 : args.q.sums16, args.columns * (padded * C::kSubs / 256), zero_point<C>(),
-                     scratch.corrections);
+    fill_corrections<256 / C::kSubs>(args, zero_point<C>(), scratch.corrections);
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);
@@ -248,8 +254,8 @@ void unpack_blocks(const typename C::Block* const* rows, int count, Panel& panel
       scale_bits[r] = C::scale_bits(rows[r] + i);
       if constexpr (C::kHasMin) min_bits[r] = C::min_bits(rows[r] + i);
     }
-    Isa::store_f(panel.scales[p][i], Isa::load_half(scale_bits));
-    if constexpr (C::kHasMin) Isa::store_f(panel.mins[p][i], Isa::load_half(min_bits));
+    Isa::store_f(panel.scales[p][i], C::load_scales(scale_bits));
+    if constexpr (C::kHasMin) Isa::store_f(panel.mins[p][i], C::load_scales(min_bits));
   }
 }
 
@@ -259,7 +265,7 @@ void panel_blocks(const MatmulArgs& args) {
   const PanelScratch scratch = panel_scratch(args);
   const int64_t blocks = args.length / 32;
   if constexpr (zero_point<C>() != 0)
-    fill_corrections(args.q.sums32, args.columns * (args.q.padded_length / 32), zero_point<C>(), scratch.corrections);
+    fill_corrections<32>(args, zero_point<C>(), scratch.corrections);
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);

@@ -89,10 +89,10 @@ void rows_blocks(const MatmulArgs& args) {
           for (int k = 0; k < 2 && i + k < count; ++k) {
             const int64_t block = c * (padded / 32) + first + i + k;
             const Isa::F32 activation_scale = Isa::set_f(args.q.scales[block]);
-            const Isa::F32 scale = Isa::mul(Isa::load_half(scale_bits[i + k]), activation_scale);
+            const Isa::F32 scale = Isa::mul(C::load_scales(scale_bits[i + k]), activation_scale);
             total[c] = Isa::fma(Isa::to_float(half[k]), scale, total[c]);
             if constexpr (C::kHasMin) {
-              const Isa::F32 min = Isa::mul(Isa::load_half(min_bits[i + k]), activation_scale);
+              const Isa::F32 min = Isa::mul(C::load_scales(min_bits[i + k]), activation_scale);
               total[c] = Isa::fma(Isa::set_f(float(args.q.sums32[block])), min, total[c]);
             }
           }
@@ -158,7 +158,7 @@ void rows_superblocks(const MatmulArgs& args) {
         prefetch_ahead(reinterpret_cast<const uint8_t*>(b), size_t(count) * sizeof(Block), kRowGroup * args.row_bytes);
         for (int i = 0; i < count; ++i) {
           alignas(64) int32_t scales[16];
-          C::sub_scales(b + i, scales, mins[r] + i * kSubs);
+          if constexpr (kSubs > 1) C::sub_scales(b + i, scales, mins[r] + i * kSubs);
           const int8_t* codes[NC];
           const int32_t* starts[NC];
           Isa::I32 acc[NC];
@@ -182,10 +182,10 @@ void rows_superblocks(const MatmulArgs& args) {
         }
         for (int i = 0; i < count; ++i) {
           const Isa::F32 activation_scale = Isa::set_f(args.q.scales[c * (padded / 32) + first + i]);
-          const Isa::F32 scale = Isa::mul(Isa::load_half(scale_bits[i]), activation_scale);
+          const Isa::F32 scale = Isa::mul(C::load_scales(scale_bits[i]), activation_scale);
           total[c] = Isa::fma(Isa::to_float(Isa::transpose_sum(sums[i][c])), scale, total[c]);
           if constexpr (C::kHasMin) {
-            const Isa::F32 min = Isa::mul(Isa::load_half(min_bits[i]), activation_scale);
+            const Isa::F32 min = Isa::mul(C::load_scales(min_bits[i]), activation_scale);
             total[c] = Isa::fma(Isa::to_float(Isa::load_i(min_sums[i])), Isa::sub(Isa::set_f(0), min), total[c]);
           }
         }

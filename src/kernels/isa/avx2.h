@@ -13,6 +13,7 @@ struct Isa {
 #else
   static constexpr int kSignedBias = 0;
 #endif
+  static constexpr int kPeakAccumulators = 6;
   static constexpr int kMaxRowColumns = 3, kTilePanels = 1, kTileColumns = 2;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
   static constexpr int kAttentionRows = 2, kAttentionVectors = 2;

@@ -9,6 +9,7 @@ namespace {
 
 struct Isa {
   static constexpr int kSignedBias = 128;
+  static constexpr int kPeakAccumulators = 12;
   static constexpr int kMaxRowColumns = 4, kTilePanels = 2, kTileColumns = 6;
   static constexpr int kFloatRows = 4, kFloatColumns = 6;
   static constexpr int kAttentionRows = 4, kAttentionVectors = 4;

@@ -9,6 +9,7 @@ namespace {
 
 struct Isa {
   static constexpr int kSignedBias = 0;
+  static constexpr int kPeakAccumulators = 6;
   static constexpr int kMaxRowColumns = 3, kTilePanels = 1, kTileColumns = 3;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
   static constexpr int kAttentionRows = 2, kAttentionVectors = 2;

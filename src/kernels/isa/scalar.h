@@ -7,6 +7,7 @@ namespace {
 
 struct Isa {
   static constexpr int kSignedBias = 0;
+  static constexpr int kPeakAccumulators = 2;
   static constexpr int kMaxRowColumns = 1, kTilePanels = 1, kTileColumns = 2;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
   static constexpr int kAttentionRows = 1, kAttentionVectors = 1;

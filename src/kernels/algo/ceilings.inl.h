@@ -1,0 +1,59 @@
+// What the machine can do at most: streaming reads and peak multiply-adds. Benchmarks state results as fractions of these.
+#pragma once
+#include "kernels/isa/vocabulary.h"
+
+namespace nibble {
+namespace {
+
+uint64_t stream_read(const uint8_t* bytes, size_t count) {
+  constexpr size_t kAhead = 4096;
+  Isa::U8 acc[4];
+  for (auto& a : acc) a = Isa::set_u8(0);
+  for (size_t i = 0; i < count; i += 256) {
+    for (size_t line = 0; line < 4; ++line) {
+      __builtin_prefetch(bytes + i + kAhead + 64 * line, 0, 3);
+      acc[line] = Isa::bit_or(acc[line], Isa::load_u8(bytes + i + 64 * line));
+    }
+  }
+  const Isa::U8 all = Isa::bit_or(Isa::bit_or(acc[0], acc[1]), Isa::bit_or(acc[2], acc[3]));
+  return uint64_t(Isa::reduce_add(Isa::as_ints(all)));
+}
+
+double peak_dot(int64_t iterations) {
+  Isa::I32 acc[Isa::kPeakAccumulators];
+  for (auto& a : acc) a = Isa::set_i(0);
+  uint32_t words[2] = {0x03030303, 0x05050505};
+  __asm__ volatile("" : : "r"(words) : "memory");  // values the compiler cannot know
+  const Isa::U8 w = Isa::broadcast4(words), x = Isa::broadcast4(words + 1);
+  for (int64_t i = 0; i < iterations; ++i) {
+#pragma GCC unroll 16
+    for (auto& a : acc) a = Isa::dot_u7(a, w, x);
+    __asm__ volatile("" ::: "memory");
+  }
+  Isa::I32 sum = acc[0];
+  for (int i = 1; i < Isa::kPeakAccumulators; ++i) sum = Isa::add(sum, acc[i]);
+  volatile int32_t sink = Isa::reduce_add(sum);
+  (void)sink;
+  return double(iterations) * Isa::kPeakAccumulators * 64;
+}
+
+double peak_fma(int64_t iterations) {
+  Isa::F32 acc[Isa::kPeakAccumulators];
+  for (auto& a : acc) a = Isa::set_f(0);
+  float values[2] = {0.99f, 0.001f};
+  __asm__ volatile("" : : "r"(values) : "memory");
+  const Isa::F32 w = Isa::set_f(values[0]), x = Isa::set_f(values[1]);
+  for (int64_t i = 0; i < iterations; ++i) {
+#pragma GCC unroll 16
+    for (auto& a : acc) a = Isa::fma(a, w, x);
+    __asm__ volatile("" ::: "memory");
+  }
+  Isa::F32 sum = acc[0];
+  for (int i = 1; i < Isa::kPeakAccumulators; ++i) sum = Isa::add(sum, acc[i]);
+  volatile float sink = Isa::reduce_add(sum);
+  (void)sink;
+  return double(iterations) * Isa::kPeakAccumulators * 16;
+}
+
+}  // namespace
+}  // namespace nibble
