@@ -27,8 +27,7 @@ double peak_dot(int64_t iterations) {
   const Isa::U8 w = Isa::broadcast4(words), x = Isa::broadcast4(words + 1);
   for (int64_t i = 0; i < iterations; ++i) {
 #pragma GCC unroll 16
-    for (auto& a : acc) a = Isa::dot_u7(a, w, x);
-    __asm__ volatile("" ::: "memory");
+    for (int k = 0; k < Isa::kPeakAccumulators; ++k) acc[k] = Isa::dot_u7(acc[k], w, x);
   }
   Isa::I32 sum = acc[0];
   for (int i = 1; i < Isa::kPeakAccumulators; ++i) sum = Isa::add(sum, acc[i]);
@@ -45,8 +44,7 @@ double peak_fma(int64_t iterations) {
   const Isa::F32 w = Isa::set_f(values[0]), x = Isa::set_f(values[1]);
   for (int64_t i = 0; i < iterations; ++i) {
 #pragma GCC unroll 16
-    for (auto& a : acc) a = Isa::fma(a, w, x);
-    __asm__ volatile("" ::: "memory");
+    for (int k = 0; k < Isa::kPeakAccumulators; ++k) acc[k] = Isa::fma(acc[k], w, x);
   }
   Isa::F32 sum = acc[0];
   for (int i = 1; i < Isa::kPeakAccumulators; ++i) sum = Isa::add(sum, acc[i]);
