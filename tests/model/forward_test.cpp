@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "model/model.h"
+#include "support/allocation_count.h"
 #include "support/naive_kernels.h"
 #include "support/reference_forward.h"
 #include "support/tiny_model.h"
@@ -340,6 +341,23 @@ TEST(Forward, WeightsThatAreNotNumbersAreReported) {
     EXPECT_EQ(status.error().kind, ErrorKind::kBadFile);
     EXPECT_EQ(sequence.length(), 0);
   }
+}
+
+TEST(Forward, SteadyDecodingAllocatesNothing) {
+  const auto model = load({.architecture = "gemma3"});
+  Runner runner(*model, 2);
+  KvSequence sequence(runner.kv);
+  const std::vector<int32_t> prompt = random_tokens(65, 160), next = {7};
+  std::vector<float> out(160);
+  runner.forward({{&sequence, 0, prompt}});
+  const auto step = [&] {
+    const Span span{&sequence, sequence.length(), next};
+    return model->forward(runner.workspace, {&span, 1}, out).has_value();
+  };
+  ASSERT_TRUE(step());
+  const size_t before = allocations();
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(step());  // within one page
+  EXPECT_EQ(allocations(), before);
 }
 
 TEST(ModelLoad, ContextsBeyondTheModelsAreRefused) {
