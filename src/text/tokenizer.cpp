@@ -133,6 +133,8 @@ void Tokenizer::encode(std::string_view text, TokenizeOptions options, Tokenizer
                        std::vector<TokenId>& ids) const {
   const State& s = *state_;
   scratch.use_for(s.serial, text.size());
+  if (const size_t likely = ids.size() + text.size() / 3 + 8; ids.capacity() < likely)
+    ids.reserve(std::max(likely, 2 * ids.capacity()));
   if (options.add_special && s.add_bos) ids.push_back(s.tokens.special().bos);
   s.matcher->split(text, options.parse_special, scratch.parts);
   bool first = true;

@@ -188,11 +188,19 @@ void SpmModel::encode(std::string_view text, bool first, TokenizerScratch& scrat
     scratch.text += text;
     text = scratch.text;
   }
-  scratch.ends.clear();
-  for (size_t at = 0; at < text.size();) scratch.ends.push_back(uint32_t(at = chunk_end(text, at)));
-  scratch.cache.encode_words(text, scratch.ends, ids, [&](std::string_view chunk, std::vector<TokenId>& out) {
-    encode_chunk(chunk, scratch, out);
-  });
+  constexpr size_t kSegment = 8192;  // chunks worked on at a time, to stay in a core's caches
+  while (!text.empty()) {
+    scratch.ends.clear();
+    size_t end = 0;
+    while (end < text.size() && scratch.ends.size() < kSegment) {
+      end = chunk_end(text, end);
+      scratch.ends.push_back(uint32_t(end));
+    }
+    scratch.cache.encode_words(
+        text, scratch.ends, ids,
+        [&](std::string_view chunk, std::vector<TokenId>& out) { encode_chunk(chunk, scratch, out); });
+    text.remove_prefix(end);
+  }
 }
 
 }  // namespace

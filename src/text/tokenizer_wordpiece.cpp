@@ -137,10 +137,17 @@ void WordpieceModel::cover(std::string_view word, std::string& marked, std::vect
 
 void WordpieceModel::encode(std::string_view text, bool /*first*/, TokenizerScratch& scratch,
                             std::vector<TokenId>& ids) const {
-  cut_words(text, scratch.text, scratch.ends);
-  scratch.cache.encode_words(
-      scratch.text, scratch.ends, ids,
-      [&](std::string_view word, std::vector<TokenId>& out) { cover(word, scratch.word, out); });
+  constexpr size_t kSegment =
+      16384;  // bytes worked on at a time, up to the next blank, to stay in a core's caches
+  while (!text.empty()) {
+    const size_t blank = text.find_first_of(" \n", std::min(kSegment, text.size()));
+    const std::string_view segment = text.substr(0, blank);
+    cut_words(segment, scratch.text, scratch.ends);
+    scratch.cache.encode_words(
+        scratch.text, scratch.ends, ids,
+        [&](std::string_view word, std::vector<TokenId>& out) { cover(word, scratch.word, out); });
+    text.remove_prefix(segment.size());
+  }
 }
 
 }  // namespace

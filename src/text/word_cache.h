@@ -25,8 +25,8 @@ class WordCache {
   void clear() { entries_.reset(); }
   bool enabled() const { return entries_ != nullptr; }
 
-  // Appends the ids of every word of `text` to `ids`; `ends`: where the words end, ascending, the last at
-  // text.size(). miss(word, ids) appends the ids of one word that is not in the cache.
+  // Appends the ids of every word of `text` to `ids`; `ends`: where the words end, ascending. miss(word, ids)
+  // appends the ids of one word that is not in the cache.
   template <class Miss>
   void encode_words(std::string_view text, const std::vector<uint32_t>& ends, std::vector<TokenId>& ids,
                     const Miss& miss);
