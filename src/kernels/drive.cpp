@@ -1,6 +1,7 @@
 #include "kernels/drive.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -118,19 +119,27 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
   }
   const size_t scratch_bytes = matmul_scratch_bytes(x.length_, x.columns_);
   for (AlignedBuffer& s : scratch_) s.reserve(scratch_bytes);
-  const auto work = [&](int thread, int threads) {
-    const int64_t begin = grains[count] * thread / threads, end = grains[count] * (thread + 1) / threads;
-    for (int i = 0; i < count; ++i) {
-      MatmulArgs a = args[i];
-      const int64_t rows = int64_t(outputs[i].weights->rows());
-      a.row_begin = std::clamp((begin - grains[i]) * kRowGrain, int64_t(0), rows);
-      a.row_end = std::clamp((end - grains[i]) * kRowGrain, int64_t(0), rows);
-      a.scratch = static_cast<uint8_t*>(scratch_[size_t(thread)].reserve(scratch_bytes));
-      if (a.row_begin < a.row_end) table_.matmul[outputs[i].weights->format - kFormats](a);
+  // Threads take pieces as they finish them: a thread that shares its core does less, and nobody waits for it long. Few columns
+  // stream, and want many small pieces; many columns pay once a piece for what all rows share.
+  const int64_t pieces = int64_t(pool_.threads()) * (x.columns_ > 8 ? 4 : 16);
+  const int64_t step = std::max<int64_t>(1, grains[count] / pieces);
+  std::atomic<int64_t> next{0};
+  const auto work = [&](int thread, int64_t piece) {
+    uint8_t* const scratch = static_cast<uint8_t*>(scratch_[size_t(thread)].reserve(scratch_bytes));
+    for (int64_t begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < grains[count];) {
+      const int64_t end = std::min(begin + piece, grains[count]);
+      for (int i = 0; i < count; ++i) {
+        MatmulArgs a = args[i];
+        const int64_t rows = int64_t(outputs[i].weights->rows());
+        a.row_begin = std::clamp((begin - grains[i]) * kRowGrain, int64_t(0), rows);
+        a.row_end = std::clamp((end - grains[i]) * kRowGrain, int64_t(0), rows);
+        a.scratch = scratch;
+        if (a.row_begin < a.row_end) table_.matmul[outputs[i].weights->format - kFormats](a);
+      }
     }
   };
-  if (pool_.threads() == 1 || bytes * x.columns_ * 0.05 < kSerialNs) return work(0, 1);
-  pool_.run([&](int thread) { work(thread, pool_.threads()); });
+  if (pool_.threads() == 1 || grains[count] == 1 || bytes * x.columns_ * 0.05 < kSerialNs) return work(0, grains[count]);
+  pool_.run([&](int thread) { work(thread, step); });
 }
 
 void Driver::attention(AttentionArgs args, int tokens) {
