@@ -119,15 +119,16 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
   }
   const size_t scratch_bytes = matmul_scratch_bytes(x.length_, x.columns_);
   for (AlignedBuffer& s : scratch_) s.reserve(scratch_bytes);
-  // Threads take pieces as they finish them: a thread that shares its core does less, and nobody waits for it long. Few columns
-  // stream, and want many small pieces; many columns pay once a piece for what all rows share.
-  const int64_t pieces = int64_t(pool_.threads()) * (x.columns_ > 8 ? 4 : 16);
-  const int64_t step = std::max<int64_t>(1, grains[count] / pieces);
+  // Threads take pieces as they finish them, ever smaller ones: a thread that shares its core does less, and nobody waits for it
+  // long. Large first pieces keep streams long, and pay once for what all rows of a piece share.
+  constexpr int64_t kSmallestPiece = 4;
+  const int64_t total = grains[count];
   std::atomic<int64_t> next{0};
-  const auto work = [&](int thread, int64_t piece) {
+  const auto work = [&](int thread, int threads) {
     uint8_t* const scratch = static_cast<uint8_t*>(scratch_[size_t(thread)].reserve(scratch_bytes));
-    for (int64_t begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < grains[count];) {
-      const int64_t end = std::min(begin + piece, grains[count]);
+    for (int64_t begin = next.load(std::memory_order_relaxed); begin < total;) {
+      const int64_t end = std::min(total, begin + std::max(kSmallestPiece, (total - begin) / (threads > 1 ? 2 * threads : 1)));
+      if (!next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
       for (int i = 0; i < count; ++i) {
         MatmulArgs a = args[i];
         const int64_t rows = int64_t(outputs[i].weights->rows());
@@ -136,10 +137,11 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
         a.scratch = scratch;
         if (a.row_begin < a.row_end) table_.matmul[outputs[i].weights->format - kFormats](a);
       }
+      begin = next.load(std::memory_order_relaxed);
     }
   };
-  if (pool_.threads() == 1 || grains[count] == 1 || bytes * x.columns_ * 0.05 < kSerialNs) return work(0, grains[count]);
-  pool_.run([&](int thread) { work(thread, step); });
+  if (pool_.threads() == 1 || total <= kSmallestPiece || bytes * x.columns_ * 0.05 < kSerialNs) return work(0, 1);
+  pool_.run([&](int thread) { work(thread, pool_.threads()); });
 }
 
 void Driver::attention(AttentionArgs args, int tokens) {
