@@ -20,6 +20,9 @@ Status append_output(BoundedText& out, const Value& value);
 // joined by commas for a list.
 Status append_operand(BoundedText& out, const Value& value);
 
+// What Python's str() makes of a dict: {'a': True, 'b': None}.
+Status append_python(BoundedText& out, const Value& value);
+
 std::string float_text(double number);         // shortest round trip, whole numbers end in .0
 std::string javascript_number(double number);  // the same without .0
 

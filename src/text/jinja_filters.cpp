@@ -20,10 +20,9 @@ Result<Value> filter_default(const Value& operand, const CallArguments& argument
 
 Result<Value> filter_string(const Value& operand, const CallArguments&, Budget& budget) {
   if (operand.is_string()) return operand;
-  if (!operand.is_number() && !operand.is_bool() && !operand.is_list())
-    return cannot_filter("string", operand);
+  if (operand.is_none() || operand.is_undefined()) return cannot_filter("string", operand);
   BoundedText text(budget);
-  NIBBLE_CHECK_OK(append_output(text, operand));
+  NIBBLE_CHECK_OK(operand.is_dict() ? append_python(text, operand) : append_output(text, operand));
   return text.take();
 }
 

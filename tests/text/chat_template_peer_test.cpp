@@ -81,6 +81,7 @@ Result<std::string> render(const std::string& source, const jinja::Dict& variabl
 bool peer_lacks(const std::string& error) {
   constexpr std::string_view kLacking[] = {
       "Unknown ArrayValue filter: reject",
+      "Unknown ObjectValue filter: string",
       "Unknown StringValue filter: list",
       "Unknown StringValue filter: first",
       "Unknown StringValue filter: last",

@@ -127,6 +127,9 @@ TEST(ChatTemplate, Filters) {
       {"{{ dict | dictsort }} {{ {'b': 1, 'a': 2} | dictsort(by='value', reverse=true) }}",
        "[[\"a\", {\"c\": \"deep\"}], [\"b\", 1]] [[\"a\", 2], [\"b\", 1]]"},
       {"{{ rows | join(',', attribute='role') }} {{ [1, none, 2.0] | join('-') }}", "user,bot,user 1--2"},
+      {"{{ {'a': [true, none, 1.0, 2.5, 1e16, 1e-7], \"it's\": {'b': 'x\\n\\\\é\\x01'}} | string }}",
+       "{'a': [True, None, 1.0, 2.5, 1e+16, 1e-07], \"it's\": {'b': 'x\\n\\\\é\\x01'}}"},
+      {"{{ 5 | string }}{{ 2.0 | string }}{{ true | string }}{{ ['a'] | string }}", "52.0true[\"a\"]"},
       {"{{ 'abc' | reverse }} {{ numbers | reverse }} {{ -3 | abs }} {{ 'x' | safe }}",
        "cba [1, 2, 1, 3] 3 x"},
   };
