@@ -9,7 +9,8 @@ target_include_directories(nibble_library PUBLIC
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_definitions(nibble_library PRIVATE NIBBLE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(nibble_library PRIVATE $<BUILD_INTERFACE:nibble_engine>)
-target_link_options(nibble_library PRIVATE -Wl,--exclude-libs,ALL)
+target_link_options(nibble_library PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.map)
+set_target_properties(nibble_library PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/exports.map)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/nibble)
 install(TARGETS nibble RUNTIME)
