@@ -84,21 +84,31 @@ class Spinner {
 }  // namespace
 
 struct ThreadPool::State {
-  explicit State(bool may_spin) : spin(may_spin), caller(may_spin) {}
+  State(bool may_spin, int worker_count) : spin(may_spin), caller(may_spin), shares(size_t(worker_count)) {}
+
+  // Worker i's part of the work. Whoever advances it to the number of the run does that part.
+  struct alignas(64) Share {
+    std::atomic<uint32_t> taken{0};
+    bool take(uint32_t run) {
+      uint32_t before = run - 1;
+      return taken.compare_exchange_strong(before, run, std::memory_order_acq_rel, std::memory_order_relaxed);
+    }
+  };
 
   const bool spin;
   Spinner caller;
+  std::vector<Share> shares;
   std::vector<std::thread> workers;
-  const ThreadTask* task = nullptr;                     // written before `epoch` advances, read after
-  bool stop = false;                                    // likewise
-  alignas(64) std::atomic<uint32_t> epoch{0};           // advances once a run
-  alignas(64) std::atomic<uint32_t> pending{0};         // workers still at it
+  const ThreadTask* task = nullptr;  // written before `epoch` advances; read by those who have taken a share
+  std::atomic<bool> stop{false};
+  alignas(64) std::atomic<uint32_t> epoch{0};           // number of the run; advances once each
+  alignas(64) std::atomic<uint32_t> pending{0};         // shares not done yet
   alignas(64) std::atomic<uint32_t> parked_workers{0};  // waiting in the kernel on `epoch`
   std::atomic<uint32_t> parked_caller{0};               // waiting in the kernel on `pending`
 
   void work(int thread) {
     Spinner spinner(spin);
-    for (uint32_t seen = 0;; ++seen) {
+    for (uint32_t seen = 0;;) {
       const auto advanced = [&] { return epoch.load(std::memory_order_acquire) != seen; };
       if (!spinner.spin(advanced)) {
         // Sequentially consistent against release_workers(): either it sees us parked or we see its epoch.
@@ -106,7 +116,10 @@ struct ThreadPool::State {
         while (epoch.load(std::memory_order_seq_cst) == seen) futex_wait(epoch, seen);
         parked_workers.fetch_sub(1, std::memory_order_relaxed);
       }
-      if (stop) return;
+      seen = epoch.load(std::memory_order_acquire);
+      if (stop.load(std::memory_order_relaxed)) return;
+      // A run that is over, or a share that the caller did meanwhile, cannot be taken any more.
+      if (!shares[size_t(thread - 1)].take(seen)) continue;
       (*task)(thread);
       if (pending.fetch_sub(1, std::memory_order_seq_cst) == 1 &&
           parked_caller.load(std::memory_order_seq_cst) != 0) {
@@ -120,6 +133,16 @@ struct ThreadPool::State {
     if (parked_workers.load(std::memory_order_seq_cst) != 0) futex_wake(epoch, kMaxThreads);
   }
 
+  // Does the shares of workers that have not begun: the system may let them wait long for a core.
+  void help() {
+    const uint32_t run = epoch.load(std::memory_order_relaxed);
+    for (size_t i = 0; i < workers.size(); ++i) {
+      if (!shares[i].take(run)) continue;
+      (*task)(int(i) + 1);
+      pending.fetch_sub(1, std::memory_order_acq_rel);
+    }
+  }
+
   void wait_for_workers() {
     const auto done = [&] { return pending.load(std::memory_order_acquire) == 0; };
     if (caller.spin(done)) return;
@@ -131,7 +154,7 @@ struct ThreadPool::State {
 
 ThreadPool::ThreadPool(int threads) {
   threads = std::clamp(threads, 1, kMaxThreads);
-  state_ = std::make_unique<State>(threads <= allowed_cpus());
+  state_ = std::make_unique<State>(threads <= allowed_cpus(), threads - 1);
   // Signals belong to the program's own threads.
   sigset_t all, before;
   sigfillset(&all);
@@ -146,7 +169,7 @@ ThreadPool::ThreadPool(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  state_->stop = true;
+  state_->stop.store(true, std::memory_order_relaxed);
   state_->release_workers();
   for (std::thread& worker : state_->workers) worker.join();
 }
@@ -163,6 +186,7 @@ void ThreadPool::run(ThreadTask task) {
   state.pending.store(uint32_t(state.workers.size()), std::memory_order_relaxed);
   state.release_workers();
   task(0);
+  state.help();
   state.wait_for_workers();
 }
 

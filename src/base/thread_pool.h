@@ -1,5 +1,5 @@
-// Persistent workers for work that is split by the caller. Workers spin briefly, then park; a pool of one thread runs
-// everything on the caller and costs nothing.
+// Persistent workers for work that is split by the caller. Workers spin briefly, then park; a pool of one
+// thread runs everything on the caller and costs nothing.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -11,7 +11,8 @@ class ThreadTask {
  public:
   template <class F>
   ThreadTask(const F& body)  // NOLINT: implicit on purpose, lambdas are passed directly
-      : object_(&body), call_([](const void* object, int thread) { (*static_cast<const F*>(object))(thread); }) {}
+      : object_(&body),
+        call_([](const void* object, int thread) { (*static_cast<const F*>(object))(thread); }) {}
   void operator()(int thread) const { call_(object_, thread); }
 
  private:
@@ -28,8 +29,9 @@ class ThreadPool {
   ~ThreadPool();
 
   int threads() const;
-  // Runs task(thread) once for each thread in [0, threads()), the caller being thread 0, and returns when all are done.
-  // Not reentrant: one run at a time, from one thread at a time.
+  // Runs task(thread) once for each thread in [0, threads()) and returns when all are done. The caller does
+  // share 0, and then those whose workers have not begun yet (busy machines), so shares must not wait for
+  // each other. Not reentrant: one run at a time, from one thread at a time.
   void run(ThreadTask task);
 
  private:

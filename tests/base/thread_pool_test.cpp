@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -21,12 +23,25 @@ TEST(ThreadPool, RunsEveryThreadOnce) {
   }
 }
 
-TEST(ThreadPool, TheCallerIsThreadZero) {
+TEST(ThreadPool, TheCallerDoesShareZero) {
   ThreadPool pool(3);
   std::vector<std::thread::id> ids(3);
   pool.run([&](int thread) { ids[size_t(thread)] = std::this_thread::get_id(); });
   EXPECT_EQ(ids[0], std::this_thread::get_id());
-  EXPECT_NE(ids[1], ids[2]);
+}
+
+TEST(ThreadPool, WorkersShareTheWork) {
+  ThreadPool pool(2);
+  std::set<std::thread::id> seen;
+  std::mutex mutex;
+  // Long enough shares that a parked worker has begun before the caller is done with its own.
+  for (int run = 0; run < 200 && seen.size() < 2; ++run)
+    pool.run([&](int) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      const std::scoped_lock lock(mutex);
+      seen.insert(std::this_thread::get_id());
+    });
+  EXPECT_EQ(seen.size(), 2u);
 }
 
 TEST(ThreadPool, ClampsToAtLeastOne) {
