@@ -280,11 +280,12 @@ Status GgufParser::check_extent(const TensorView& tensor, uint64_t bytes, uint64
   const uint64_t values = tensor.values();
   if (tensor.format->id == FormatId::kI2_S && values / 32 <= room / 18) {
     const auto repacked = checked_align_up(values / 32 * 18, out_.alignment);
-    if (repacked && (room == *repacked || room == values / 32 * 18))
+    const auto padded = checked_align_up(bytes, out_.alignment);
+    const bool more_than_padding = padded && room > *padded;
+    if (more_than_padding && repacked && (room == *repacked || room == values / 32 * 18))
       return bad(ErrorKind::kUnsupported, "format 36 with ", room,
-                 " bytes is IQ4_NL_4_4, a repacked type that GGUF has "
-                 "dropped (I2_S would have ",
-                 bytes, "): quantize the model again");
+                 " bytes is IQ4_NL_4_4, a repacked type that GGUF has dropped (I2_S would have ", bytes,
+                 "): quantize the model again");
   }
   if (tensor.format->id == FormatId::kMXFP4 && bytes > room && values / 5 <= room)
     for (const GgufKey& key : out_.keys)

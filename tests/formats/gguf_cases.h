@@ -50,7 +50,11 @@ inline std::vector<GgufCase> good_cases() {
   GgufBytes bitnet;
   bitnet.header(2, 1).key_string("general.architecture", "bitnet-b1.58");
   bitnet.tensor("a", {128, 2}, 36, 0).tensor("b", {128}, 36, 96).pad().zeros(96 + 64);
+  GgufBytes padded;  // as much room as IQ4_NL_4_4 would take, but it is padding
+  padded.header(2, 1).key_u32("general.alignment", 256);
+  padded.tensor("a", {128, 2}, 36, 0).tensor("b", {128, 2}, 36, 256).pad(256).zeros(512);
   return {
+      {"i2_s_padded", padded.str(), ""},
       {"every_value_v3", every_value_file(3), ""},
       {"every_value_v2", every_value_file(2), ""},
       {"nothing", GgufBytes().header(0, 0).str(), ""},
