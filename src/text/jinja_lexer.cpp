@@ -9,10 +9,7 @@ namespace nibble::jinja {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
+bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_name_part(char c) { return is_name_start(c) || is_digit(c); }
 
 // Positions in the original source for ascending offsets into the prepared one.
@@ -217,8 +214,10 @@ class Lexer {
     }
     constexpr std::string_view kSingles = "()[]{},.:|<>+-~*/%=";
     if (kSingles.find(c) == std::string_view::npos) {
-      const auto shown = c >= 0x20 && c < 0x7F ? std::string{'\'', c, '\''}
-                                               : concat("byte ", int{static_cast<unsigned char>(c)});
+      const CodePoint code = code_point_at(text_, begin);
+      const bool visible = code.value != kInvalidCodePoint && code.value > 0x20 && code.value != 0x7F;
+      const std::string shown = visible ? concat("'", text_.substr(begin, code.length), "'")
+                                        : concat("byte ", int{static_cast<unsigned char>(c)});
       return fail_at(ErrorKind::kBadFile, positions_.at(begin), "unexpected ", shown, " within a tag");
     }
     ++at_;

@@ -39,6 +39,7 @@ TEST(ChatTemplateErrors, NameLineAndColumn) {
       {"{% if a %}\n  {% endif %}\n  {% frobnicate %}", "line 3 column 6: unknown statement 'frobnicate'"},
       {"{{ a ? b }}", "line 1 column 6: unexpected '?' within a tag"},
       {"{{ a \x01 }}", "line 1 column 6: unexpected byte 1 within a tag"},
+      {"{{ a — b }}", "line 1 column 6: unexpected '—' within a tag"},
       {"{% set 1 = 2 %}", "only a name or an attribute"},
       {"{% macro m(a, a) %}{% endmacro %}", "line 1 column 15: the parameter 'a' is declared twice"},
       {"{% macro m(a=1, b) %}{% endmacro %}", "the parameter 'b' needs a default"},

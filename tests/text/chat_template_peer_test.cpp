@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -168,19 +169,11 @@ uint64_t environment_number(const char* name, uint64_t fallback) {
   return given ? std::strtoull(given, nullptr, 10) : fallback;
 }
 
-TEST(ChatTemplatePeer, RandomTemplates) {
-  if (const auto missing = missing_peer(); !missing.empty()) GTEST_SKIP() << missing;
-  test::TemplateGenerator generator(environment_number("NIBBLE_TEMPLATE_SEED", 1));
-  std::vector<std::string> sources;
-  jinja::List list;
-  for (uint64_t i = environment_number("NIBBLE_TEMPLATE_CASES", 4000); i > 0; --i) {
-    sources.push_back(generator.generate());
-    list.emplace_back(sources.back());
-  }
+// Renders every source over the same variables on both sides.
+void compare_sources(const std::vector<std::string>& sources, const jinja::Value& variables) {
   const fs::path directory = fs::temp_directory_path() / concat("nibble_templates_", ::getpid());
   fs::create_directories(directory);
-  write_json(directory / "templates.json", jinja::Value(list));
-  const jinja::Value variables = JsonFixture::parse(test::kGeneratorVariables);
+  write_json(directory / "templates.json", jinja::Value(jinja::List(sources.begin(), sources.end())));
   write_json(directory / "variables.json", variables);
   const jinja::Value results = run_peer("--lines '" + (directory / "templates.json").string() + "' '" +
                                         (directory / "variables.json").string() + "'");
@@ -194,6 +187,34 @@ TEST(ChatTemplatePeer, RandomTemplates) {
     expect_same(ours, peer, concat("template ", i, ": ", sources[i], "\n"));
   }
   EXPECT_GT(rendered, sources.size() / 4);  // enough of them must make sense
+}
+
+TEST(ChatTemplatePeer, RandomTemplates) {
+  if (const auto missing = missing_peer(); !missing.empty()) GTEST_SKIP() << missing;
+  test::TemplateGenerator generator(environment_number("NIBBLE_TEMPLATE_SEED", 1));
+  std::vector<std::string> sources(environment_number("NIBBLE_TEMPLATE_CASES", 4000));
+  for (std::string& source : sources) source = generator.generate();
+  compare_sources(sources, JsonFixture::parse(test::kGeneratorVariables));
+}
+
+// White space where it matters: every template with its hyphens, line ends and blanks changed at random.
+TEST(ChatTemplatePeer, TemplatesWithOtherWhiteSpace) {
+  if (const auto missing = missing_peer(); !missing.empty()) GTEST_SKIP() << missing;
+  const auto set = JsonFixture::parse(JsonFixture::read_file(kTests + "/text/conversations.json"));
+  const jinja::Dict& tool_sets = set.as_dict().find("tool_sets")->as_dict();
+  const jinja::Value& conversation = set.as_dict().find("conversations")->as_list()[15];
+  std::mt19937_64 random(environment_number("NIBBLE_TEMPLATE_SEED", 1));
+  std::vector<std::string> sources;
+  const uint64_t variants = environment_number("NIBBLE_TEMPLATE_VARIANTS", 10);
+  for (const std::string& directory :
+       {kTests + "/text/templates", std::string(NIBBLE_SHARED_DIR "/chat-templates")}) {
+    if (!fs::exists(directory)) continue;
+    for (const std::string& file : template_files(directory)) {
+      const std::string source = JsonFixture::read_file(file);
+      for (uint64_t i = 0; i < variants; ++i) sources.push_back(test::with_other_white_space(source, random));
+    }
+  }
+  compare_sources(sources, variables_of(conversation.as_dict(), tool_sets, true));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Random templates from a grammar of what the peer (npm @huggingface/jinja) knows, for comparison with it.
 #pragma once
+#include <iterator>
 #include <random>
 #include <string>
 #include <string_view>
@@ -219,5 +220,39 @@ class TemplateGenerator {
 
   std::mt19937_64 random_;
 };
+
+// The template with some of its white-space control and white space around tags changed.
+inline std::string with_other_white_space(std::string_view source, std::mt19937_64& random) {
+  const auto chance = [&](uint64_t percent) { return random() % 100 < percent; };
+  const bool carriage_returns = chance(15);
+  std::string out;
+  for (size_t i = 0; i < source.size(); ++i) {
+    const std::string_view here = source.substr(i);
+    const bool opens = here.starts_with("{%") || here.starts_with("{{") || here.starts_with("{#");
+    const bool closes = here.starts_with("%}") || here.starts_with("}}") || here.starts_with("#}");
+    constexpr std::string_view kBlanks[] = {" ", "\n", "  \n\t", "\t", "\n\n ", "x", "\u00a0"};
+    if (opens && chance(10)) out += kBlanks[random() % std::size(kBlanks)];
+    if (opens) {
+      out += here.substr(0, 2);
+      i += 1;
+      if (here.substr(2).starts_with('-') && chance(30))
+        i += 1;
+      else if (!here.substr(2).starts_with('-') && chance(10))
+        out += "-";
+    } else if (closes) {
+      if (chance(10) && !out.ends_with('-')) out += "-";
+      out += here.substr(0, 2);
+      i += 1;
+      if (chance(10)) out += kBlanks[random() % std::size(kBlanks)];
+    } else if (here.starts_with("-%}") || here.starts_with("-}}")) {
+      if (!chance(30)) out += '-';
+    } else if (here[0] == '\n' && carriage_returns) {
+      out += "\r\n";
+    } else {
+      out += here[0];
+    }
+  }
+  return out;
+}
 
 }  // namespace nibble::test
