@@ -24,6 +24,15 @@ inline std::string tiny_model(const std::string& name) {
   return std::string(NIBBLE_TINY_MODELS_DIR) + "/" + name + ".gguf";
 }
 
+// A file of a test's own, gone when the test ends.
+struct TempFile {
+  explicit TempFile(const std::string& name) : path(testing::TempDir() + name) {}
+  TempFile(const TempFile&) = delete;
+  TempFile& operator=(const TempFile&) = delete;
+  ~TempFile() { std::filesystem::remove(path); }
+  std::string path;
+};
+
 }  // namespace nibble::peer
 
 #define PEER_OR_SKIP(api)                                                      \

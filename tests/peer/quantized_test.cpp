@@ -34,8 +34,10 @@ Result<std::vector<float>> peer_logits(const PeerApi& api, const std::string& pa
 }
 
 // Quantizes `source` with the peer; the truth is the peer's run of that file decoded to F32.
-Result<Logits> all_logits(const PeerApi& api, const std::string& source, const std::string& type) {
-  const std::string quantized = source + "-" + type + ".gguf", decoded = source + "-" + type + "-f32.gguf";
+Result<Logits> all_logits(const PeerApi& api, const std::string& source, const std::string& name,
+                          const std::string& type) {
+  const TempFile quantized_file(name + "-q.gguf"), decoded_file(name + "-f32.gguf");
+  const std::string &quantized = quantized_file.path, &decoded = decoded_file.path;
   NIBBLE_CHECK_OK(quantize_model(api, source, quantized, type, 1, false, false));
   NIBBLE_CHECK_OK(quantize_model(api, quantized, decoded, "F32", 1, false, true));
   NIBBLE_TRY(auto model, NibbleModel::open(quantized, 256));
@@ -45,8 +47,6 @@ Result<Logits> all_logits(const PeerApi& api, const std::string& source, const s
   NIBBLE_TRY(logits.ours, model->logits(ids));
   NIBBLE_TRY(logits.theirs, peer_logits(api, quantized, ids));
   NIBBLE_TRY(logits.truth, peer_logits(api, decoded, ids));
-  std::filesystem::remove(quantized);
-  std::filesystem::remove(decoded);
   return logits;
 }
 
@@ -77,14 +77,14 @@ int wrong_choices(const Logits& logits, const std::vector<float>& found, double 
 TEST_P(Quantized, LosesNoMoreThanThePeer) {
   PEER_OR_SKIP(api);
   const auto& [shape, type, outliers] = GetParam();
-  const std::string source =
-      testing::TempDir() + "quantized-" + shape + (outliers ? "-o-" : "-") + type + ".gguf";
+  const std::string name = "quantized-" + shape + (outliers ? "-outliers-" : "-") + type;
+  const TempFile file(name + ".gguf");
+  const std::string& source = file.path;
   ThreadPool pool(1);
   const auto report =
       write_synthetic_model({.shape = shape, .format = "F32", .outliers = outliers}, source, pool);
   ASSERT_TRUE(report) << report.error().message;
-  const auto logits = all_logits(api, source, type);
-  std::filesystem::remove(source);
+  const auto logits = all_logits(api, source, name, type);
   if (!logits && logits.error().kind == ErrorKind::kUnsupported) GTEST_SKIP() << logits.error().message;
   ASSERT_TRUE(logits) << logits.error().message;
   const double ours = nmse(logits->ours, logits->truth), theirs = nmse(logits->theirs, logits->truth);
