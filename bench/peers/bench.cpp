@@ -101,7 +101,7 @@ void print_row(const PeerApi& api, const BenchOptions& options, const Row& row, 
   std::printf(
       "{\"program\":\"llama.cpp %s\",\"model_filename\":\"%s\",\"n_threads\":%d,\"n_batch\":%d,"
       "\"n_ubatch\":%d,\"type_k\":\"%s\",\"flash_attn\":\"%s\",\"repack\":%s,\"n_prompt\":%d,"
-      "\"n_gen\":%d,\"n_depth\":%d,\"n_seqs\":%d,\"avg_ns\":%.0f,\"stddev_ns\":%.0f,\"avg_ts\":%.3f,"
+      "\"n_gen\":%d,\"n_depth\":%d,\"n_columns\":%d,\"avg_ns\":%.0f,\"stddev_ns\":%.0f,\"avg_ts\":%.3f,"
       "\"stddev_ts\":%.3f",
       api.version(), options.model.path.c_str(), options.context.threads, options.context.batch,
       options.context.ubatch, options.context.kv.c_str(), options.context.flash.c_str(),

@@ -73,7 +73,7 @@ struct BenchOptions {
   std::vector<int> columns;  // sequences that decode together; one is the plain decode row
   int repeats = 3;
 };
-// llama-bench's rows as JSON lines, with n_seqs beside n_gen.
+// llama-bench's rows as JSON lines, with n_columns beside n_gen.
 Status bench(const PeerApi& api, const BenchOptions& options);
 
 // Quantizes a model file and gives, or prints, the seconds. `type` is a recipe name (Q4_K_M) or llama_ftype

@@ -85,7 +85,6 @@ TEST_P(Quantized, LosesNoMoreThanThePeer) {
       write_synthetic_model({.shape = shape, .format = "F32", .outliers = outliers}, source, pool);
   ASSERT_TRUE(report) << report.error().message;
   const auto logits = all_logits(api, source, name, type);
-  if (!logits && logits.error().kind == ErrorKind::kUnsupported) GTEST_SKIP() << logits.error().message;
   ASSERT_TRUE(logits) << logits.error().message;
   const double ours = nmse(logits->ours, logits->truth), theirs = nmse(logits->theirs, logits->truth);
   std::printf("%-12s %-7s %-9s NMSE against F32 activations: ours %.3e, theirs %.3e\n", shape.c_str(),
@@ -100,8 +99,8 @@ TEST_P(Quantized, LosesNoMoreThanThePeer) {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const char* type : {"F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K_M", "Q4_K_S",
-                           "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0"})
+  for (const char* type :
+       {"Q4_0", "Q8_0", "Q2_K", "Q3_K_M", "Q4_K_S", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS", "TQ2_0"})
     all.push_back({"llama-tiny", type});
   for (const char* type : {"Q4_0", "Q8_0", "Q4_K_M", "Q6_K"}) all.push_back({"llama-tiny", type, true});
   for (const char* shape : {"qwen2-tiny", "gemma2-tiny", "phi3-tiny", "bitnet-old-tiny"})
