@@ -98,9 +98,9 @@ struct KernelTable {
   float (*softmax)(float* x, int64_t n);
   float (*max)(const float* x, int64_t n);
 
-  // Ceilings of the machine, for measure/: reads all bytes (a multiple of 256) once and returns their xor;
-  // `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
-  uint64_t (*stream_read)(const uint8_t* bytes, size_t count);
+  // Ceilings of the machine, for measure/: reads all bytes (a multiple of 1024) once, in 1 or 4 streams, and returns something of
+  // them; `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
+  uint64_t (*stream_read)(const uint8_t* bytes, size_t count, int streams);
   double (*peak_dot)(int64_t iterations);
   double (*peak_fma)(int64_t iterations);
 };

@@ -24,6 +24,10 @@ constexpr Command kCommands[] = {
     {"detokenize", kDetokenize, "[MODEL]", 1, "token ids on stdin, text on stdout", "", detokenize_command},
     {"synth", kSynth, "", 0, "write a model file with random weights, for tests and for speed", "",
      synth_command},
+    {"bench", kBench, "[MODEL]", 1, "speed of a model, beside the limits of this machine",
+     "Each row states the percent of this machine's ceiling, which is measured in the same run: the model's\n"
+     "multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes longer.\n",
+     bench_command},
 };
 
 double rate(int64_t count, double seconds) { return seconds > 0 ? double(count) / seconds : 0; }

@@ -7,9 +7,9 @@ namespace nibble {
 namespace {
 
 constexpr CommandSet kGenerate = kRun | kChat;
-constexpr CommandSet kTakesModel = kGenerate | kInspect | kTokenize | kDetokenize;
+constexpr CommandSet kTakesModel = kGenerate | kBench | kInspect | kTokenize | kDetokenize;
 constexpr CommandSet kTakesPrompt = kRun | kTokenize | kDetokenize;
-constexpr CommandSet kPrintsJson = kRun | kInspect | kTokenize | kDetokenize;
+constexpr CommandSet kPrintsJson = kRun | kBench | kInspect | kTokenize | kDetokenize;
 constexpr std::nullopt_t kAny = std::nullopt;
 
 #define TO(member) [](CommandLine& line) -> OptionTarget { return &line.member; }
@@ -18,9 +18,9 @@ constexpr std::nullopt_t kAny = std::nullopt;
 constexpr Option kOptions[] = {
     {"-m, --model", "", kAny, "FILE", kTakesModel,
      "model file (GGUF); may also stand as the first word after the command", TO(model)},
-    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kSynth,
+    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kBench | kSynth,
      "threads; 0: the physical cores that affinity and cgroup quota give", TO(engine.threads)},
-    {"-c, --context, --ctx-size", "", kContextRange, "N", kGenerate | kInspect,
+    {"-c, --context, --ctx-size", "", kContextRange, "N", kGenerate | kInspect | kBench,
      "positions of the context; 0: what the model was made for, less where memory is short", TO(engine.context)},
     {"-b, --batch, --batch-size", "", kBatchRange, "N", kGenerate, "prompt tokens computed in one pass", TO(engine.batch)},
 
@@ -72,6 +72,13 @@ constexpr Option kOptions[] = {
     {"--weight-seed", "", kAny, "N", kSynth, "seed of the random weights", TO(synth.seed)},
     {"--outliers", "", kAny, "", kSynth, "make a few input channels of every matrix 50 times larger", TO(synth.outliers)},
     {"-o, --output", "", kAny, "FILE", kSynth, "file to write", TO(output)},
+
+    {"-p, --prompts", "", kAny, "N,N", kBench, "prefill lengths; 0: none", TO(bench.prompts)},
+    {"-n, --generate", "", kBenchGenerateRange, "N", kBench, "tokens decoded a sequence; 0: none", TO(bench.generate)},
+    {"-d, --depths", "", kAny, "N,N", kBench, "positions in the KV cache before", TO(bench.depths)},
+    {"-b, --columns", "", kAny, "N,N", kBench, "sequences that decode together", TO(bench.columns)},
+    {"-r, --repeats", "", kBenchRepeatsRange, "N", kBench, "samples a row", TO(bench.repeats)},
+    {"--output-format", "", kAny, "md|csv|json", kBench, "how the rows are printed", TO(bench.format)},
 
     {"--json", "", kAny, "", kPrintsJson, "print the result as one JSON object", TO(text.json)},
     {"-q, --quiet", "", kAny, "", kGenerate | kSynth, "nothing on stderr but errors", TO(text.quiet)},

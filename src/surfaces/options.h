@@ -22,6 +22,8 @@ using CommandSet = uint32_t;
 inline constexpr CommandSet kRun = 1 << 0, kChat = 1 << 1, kInspect = 1 << 2, kTokenize = 1 << 3,
                             kDetokenize = 1 << 4, kSynth = 1 << 5;
 
+inline constexpr CommandSet kBench = 1 << 8;
+
 // How texts come in and results go out.
 struct TextOptions {
   std::string prompt;       // empty: from prompt_file, or stdin
@@ -41,6 +43,16 @@ struct InspectOptions {
   bool keys = false;
 };
 
+// Lists are counts with commas between them.
+struct BenchFlags {
+  std::string prompts = "512", depths = "0", columns = "1";
+  int64_t generate = 64;
+  int repeats = 3;
+  std::string format = "md";
+};
+inline constexpr ValueRange kBenchGenerateRange{0, 1 << 20};
+inline constexpr ValueRange kBenchRepeatsRange{1, 1000};
+
 // Everything a command line can say. Each parameter lives in the struct of the layer that acts on it.
 struct CommandLine {
   std::string command;
@@ -52,6 +64,7 @@ struct CommandLine {
   TextOptions text;
   InspectOptions inspect;
   SynthOptions synth;
+  BenchFlags bench;
   std::string output;
 };
 

@@ -5,18 +5,25 @@
 namespace nibble {
 namespace {
 
-uint64_t stream_read(const uint8_t* bytes, size_t count) {
-  constexpr size_t kAhead = 4096;
+template <int STREAMS>
+NIBBLE_INLINE uint64_t read_streams(const uint8_t* bytes, size_t count) {
+  constexpr size_t kAhead = STREAMS == 1 ? 4096 : 2048;
+  const size_t part = count / STREAMS / 256 * 256;
   Isa::U8 acc[4];
   for (auto& a : acc) a = Isa::set_u8(0);
-  for (size_t i = 0; i < count; i += 256) {
-    for (size_t line = 0; line < 4; ++line) {
-      __builtin_prefetch(bytes + i + kAhead + 64 * line, 0, 3);
-      acc[line] = Isa::bit_or(acc[line], Isa::load_u8(bytes + i + 64 * line));
-    }
-  }
+  for (size_t i = 0; i < part; i += 256)
+    for (int s = 0; s < STREAMS; ++s)
+      for (size_t line = 0; line < 4; ++line) {
+        const uint8_t* p = bytes + size_t(s) * part + i + 64 * line;
+        __builtin_prefetch(p + kAhead, 0, 2);
+        acc[line] = Isa::bit_or(acc[line], Isa::load_u8(p));
+      }
   const Isa::U8 all = Isa::bit_or(Isa::bit_or(acc[0], acc[1]), Isa::bit_or(acc[2], acc[3]));
   return uint64_t(Isa::reduce_add(Isa::as_ints(all)));
+}
+
+uint64_t stream_read(const uint8_t* bytes, size_t count, int streams) {
+  return streams == 1 ? read_streams<1>(bytes, count) : read_streams<4>(bytes, count);
 }
 
 double peak_dot(int64_t iterations) {
