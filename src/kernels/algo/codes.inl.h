@@ -1,7 +1,8 @@
 // Between a format's block and integer codes, scales and offsets, once for every ISA. One contract:
 //   w = d * sub_scale * (code - kZero) - dmin * sub_min,  code in [0, 127], or in [-128, 127] where kSigned.
 // Formats of 32 values give 64 codes of two neighbouring blocks at a time; superblocks give 64 codes per step of four.
-// Codes come in the natural order of the values.
+// Codes come in the natural order of the values. sub_scales() gives the kSubs sub-scales in lanes from 0 (int16 at most), and
+// writes the sub-minima where there are some. kWide: four products of a code and an activation may not fit int16.
 #pragma once
 #include "formats/quant_formats.h"
 #include "kernels/isa/vocabulary.h"
@@ -102,16 +103,16 @@ struct Codes<FormatId::kMXFP4> {
   }
 };
 
-// The six-bit scales and minima of Q4_K and Q5_K: eight of each in 12 bytes.
-NIBBLE_INLINE void unpack_six_bits(const uint8_t* packed, uint8_t* scales, uint8_t* mins) {
+// The six-bit scales and minima of Q4_K and Q5_K: eight of each in 12 bytes. The scales are returned, the minima written.
+NIBBLE_INLINE Isa::I32 unpack_six_bits(const uint8_t* packed, uint8_t* mins) {
   uint32_t a, b, c;
   __builtin_memcpy(&a, packed, 4);
   __builtin_memcpy(&b, packed + 4, 4);
   __builtin_memcpy(&c, packed + 8, 4);
-  const uint32_t scale_words[2] = {a & 0x3F3F3F3Fu, (c & 0x0F0F0F0Fu) | ((a >> 2) & 0x30303030u)};
-  const uint32_t min_words[2] = {b & 0x3F3F3F3Fu, ((c >> 4) & 0x0F0F0F0Fu) | ((b >> 2) & 0x30303030u)};
-  __builtin_memcpy(scales, scale_words, 8);
-  __builtin_memcpy(mins, min_words, 8);
+  const uint64_t scales = uint64_t((c & 0x0F0F0F0Fu) | ((a >> 2) & 0x30303030u)) << 32 | (a & 0x3F3F3F3Fu);
+  const uint64_t min_bytes = uint64_t(((c >> 4) & 0x0F0F0F0Fu) | ((b >> 2) & 0x30303030u)) << 32 | (b & 0x3F3F3F3Fu);
+  __builtin_memcpy(mins, &min_bytes, 8);
+  return Isa::widen_u8x8(scales);
 }
 
 template <>
@@ -121,11 +122,7 @@ struct Codes<FormatId::kQ4_K> : HalfScale {
   static constexpr bool kSigned = false, kHasMin = true;
   template <int STEP>
   static NIBBLE_INLINE Isa::U8 codes(const Block* b) { return Isa::field_dup32<0, 4, 15>(b->qs + 32 * STEP); }
-  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t* mins) {
-    uint8_t s[8], m[8];
-    unpack_six_bits(b->scales, s, m);
-    for (int i = 0; i < 8; ++i) scales[i] = s[i], mins[i] = m[i];
-  }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) { return unpack_six_bits(b->scales, mins); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
   static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
 };
@@ -140,11 +137,7 @@ struct Codes<FormatId::kQ5_K> : HalfScale {
     const Isa::U8 low = Isa::field_dup32<0, 4, 15>(b->qs + 32 * STEP), high = Isa::field_dup32<2 * STEP, 2 * STEP + 1, 1>(b->qh);
     return Isa::bit_or(low, Isa::shift_left<4>(high));
   }
-  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t* mins) {
-    uint8_t s[8], m[8];
-    unpack_six_bits(b->scales, s, m);
-    for (int i = 0; i < 8; ++i) scales[i] = s[i], mins[i] = m[i];
-  }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) { return unpack_six_bits(b->scales, mins); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
   static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
 };
@@ -162,8 +155,16 @@ struct Codes<FormatId::kQ2_K> : HalfScale {
   static constexpr bool kSigned = false, kHasMin = true;
   template <int STEP>
   static NIBBLE_INLINE Isa::U8 codes(const Block* b) { return two_bit_codes<STEP>(b->qs); }
-  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t* mins) {
-    for (int i = 0; i < 16; ++i) scales[i] = b->scales[i] & 15, mins[i] = b->scales[i] >> 4;
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) {
+    uint64_t packed[2];
+    __builtin_memcpy(packed, b->scales, 16);
+    uint64_t scales[2];
+    for (int i = 0; i < 2; ++i) {
+      scales[i] = packed[i] & 0x0F0F0F0F0F0F0F0Full;
+      packed[i] = (packed[i] >> 4) & 0x0F0F0F0F0F0F0F0Full;
+    }
+    __builtin_memcpy(mins, packed, 16);
+    return Isa::widen_i8x16(scales[0], scales[1]);
   }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
   static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
@@ -179,11 +180,16 @@ struct Codes<FormatId::kQ3_K> : HalfScale {
     const Isa::U8 high = Isa::field_dup32<2 * STEP, 2 * STEP + 1, 1>(b->hmask);
     return Isa::bit_or(two_bit_codes<STEP>(b->qs), Isa::shift_left<2>(high));
   }
-  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t*) {
-    for (int i = 0; i < 16; ++i) {
-      const int low = b->scales[i % 8] >> (4 * (i / 8)) & 15, high = b->scales[8 + i % 4] >> (2 * (i / 4)) & 3;
-      scales[i] = (low | high << 4) - 32;
-    }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t*) {
+    uint64_t low;
+    uint32_t high;
+    __builtin_memcpy(&low, b->scales, 8);
+    __builtin_memcpy(&high, b->scales + 8, 4);
+    // Four scales take their high bits from the same byte position, at shifts 0, 2, 4 and 6.
+    const uint32_t pairs[4] = {high & 0x03030303u, high >> 2 & 0x03030303u, high >> 4 & 0x03030303u, high >> 6 & 0x03030303u};
+    const uint64_t scales[2] = {(low & 0x0F0F0F0F0F0F0F0Full) | (uint64_t(pairs[1]) << 32 | pairs[0]) << 4,
+                                (low >> 4 & 0x0F0F0F0F0F0F0F0Full) | (uint64_t(pairs[3]) << 32 | pairs[2]) << 4};
+    return Isa::add(Isa::widen_i8x16(scales[0], scales[1]), Isa::set_i(-32));
   }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
 };
@@ -191,17 +197,24 @@ struct Codes<FormatId::kQ3_K> : HalfScale {
 template <>
 struct Codes<FormatId::kIQ4_XS> : HalfScale {
   using Block = BlockIQ4_XS;
+  static constexpr bool kWide = true;
   static constexpr int kZero = 0, kSubs = 8;
   static constexpr bool kSigned = true, kHasMin = false;
   template <int STEP>
   static NIBBLE_INLINE Isa::U8 codes(const Block* b) {
     return Isa::lookup16(kIQ4Codebook, Isa::field_dup16<0, 4, 15>(b->qs + 32 * STEP, b->qs + 32 * STEP + 16));
   }
-  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t*) {
-    for (int i = 0; i < 8; ++i) {
-      const int low = b->scales_l[i / 2] >> (4 * (i % 2)) & 15, high = b->scales_h >> (2 * i) & 3;
-      scales[i] = (low | high << 4) - 32;
-    }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t*) {
+    uint32_t packed;
+    __builtin_memcpy(&packed, b->scales_l, 4);
+    uint64_t low = packed, high = b->scales_h;  // eight nibbles and eight bit pairs, spread to a byte each
+    low = (low | low << 16) & 0x0000FFFF0000FFFFull;
+    low = (low | low << 8) & 0x00FF00FF00FF00FFull;
+    low = (low | low << 4) & 0x0F0F0F0F0F0F0F0Full;
+    high = (high | high << 24) & 0x000000FF000000FFull;
+    high = (high | high << 12) & 0x000F000F000F000Full;
+    high = (high | high << 6) & 0x0303030303030303ull;
+    return Isa::add(Isa::widen_u8x8(low | high << 4), Isa::set_i(-32));
   }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
 };
@@ -258,9 +271,7 @@ struct Codes<FormatId::kQ6_K> : HalfScale {
     const Isa::U8 high = Isa::field_dup32<4 * kHigh, 4 * kHigh + 2, 3>(b->qh + 32 * kHalf);
     return Isa::bit_or(low, Isa::shift_left<4>(high));
   }
-  static NIBBLE_INLINE void sub_scales(const Block* b, int32_t* scales, int16_t*) {
-    Isa::store_i(scales, Isa::load_i8(b->scales));
-  }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t*) { return Isa::load_i8(b->scales); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
 };
 

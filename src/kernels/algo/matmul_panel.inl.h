@@ -102,18 +102,25 @@ void unpack_superblock(const typename C::Block* const* rows, Panel& panel, int p
   unpack_step<C, 2>(rows, panel.codes[p]);
   unpack_step<C, 3>(rows, panel.codes[p]);
   alignas(64) uint16_t scale_bits[16], min_bits[16];
+  alignas(64) uint8_t mins[kRowGroup][32];
+  Isa::I32 scales[kRowGroup];
   for (int r = 0; r < kRowGroup; ++r) {
-    alignas(64) int32_t scales[16];
-    int16_t mins[16];
-    if constexpr (C::kSubs > 1) C::sub_scales(rows[r], scales, mins);
-    if constexpr (C::kSubs > 1) for (int s = 0; s < C::kSubs; ++s) panel.sub_scales[p][s][r] = scales[s];
-    if constexpr (C::kHasMin)
-      for (int s = 0; s < C::kSubs; ++s) panel.sub_mins[p][s / 2][2 * r + s % 2] = mins[s];
+    if constexpr (C::kSubs > 1) scales[r] = C::sub_scales(rows[r], mins[r]);
     scale_bits[r] = C::scale_bits(rows[r]);
     if constexpr (C::kHasMin) min_bits[r] = C::min_bits(rows[r]);
   }
   Isa::store_f(panel.scales[p][0], C::load_scales(scale_bits));
-  if constexpr (C::kHasMin) Isa::store_f(panel.mins[p][0], C::load_scales(min_bits));
+  if constexpr (C::kSubs > 1) {
+    Isa::transpose(scales);
+    for (int s = 0; s < C::kSubs; ++s) Isa::store_i(panel.sub_scales[p][s], scales[s]);
+  }
+  if constexpr (C::kHasMin) {
+    Isa::store_f(panel.mins[p][0], C::load_scales(min_bits));
+    Isa::I32 pairs[kRowGroup];
+    for (int r = 0; r < kRowGroup; ++r) pairs[r] = Isa::widen_u8_pairs(mins[r]);
+    Isa::transpose(pairs);
+    for (int s = 0; s < C::kSubs / 2; ++s) Isa::store_i(reinterpret_cast<int32_t*>(panel.sub_mins[p][s]), pairs[s]);
+  }
 }
 
 // One superblock of a panel times NC columns, added to the running sums.

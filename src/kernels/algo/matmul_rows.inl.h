@@ -105,34 +105,42 @@ void rows_blocks(const MatmulArgs& args) {
 
 // min_sums[i][r] = sum over the sub-blocks of superblock i of mins[r] * activation sums.
 template <int SUBS, int PIECE>
-NIBBLE_INLINE void reduce_mins(const int16_t (*mins)[PIECE * SUBS], const int16_t* sums, int32_t (*min_sums)[kRowGroup]) {
+NIBBLE_INLINE void reduce_mins(const uint8_t (*mins)[PIECE * SUBS], const int16_t* sums, int32_t (*min_sums)[kRowGroup]) {
   constexpr int kPerVector = 32 / SUBS;  // superblocks whose minima fill one vector of 32 int16
   for (int i = 0; i < PIECE; i += kPerVector) {
     const Isa::I32 activation = Isa::load_i(reinterpret_cast<const int32_t*>(sums + i * SUBS));
     Isa::I32 products[kRowGroup], out[4];
     for (int r = 0; r < kRowGroup; ++r)
-      products[r] = Isa::dot_pairs(Isa::set_i(0), Isa::load_i(reinterpret_cast<const int32_t*>(mins[r] + i * SUBS)), activation);
+      products[r] = Isa::dot_pairs(Isa::set_i(0), Isa::widen_u8_pairs(mins[r] + i * SUBS), activation);
     if constexpr (SUBS == 8) Isa::transpose_sum_quarters(products, out);
     else Isa::transpose_sum_halves(products, out[0], out[1]);
     for (int k = 0; k < kPerVector; ++k) Isa::store_i(min_sums[i + k], out[k]);
   }
 }
 
-// Integer sum of one superblock and one column, over the lanes.
-template <class C, int STEP = 0>
-NIBBLE_INLINE void superblock_dot(const typename C::Block* b, const int32_t* scales, const int8_t* const* codes,
-                                  const int32_t* const* corrections, int columns, Isa::I32* sums) {
+template <class C>
+constexpr bool is_wide() {
+  if constexpr (requires { C::kWide; }) return C::kWide;
+  return false;
+}
+
+// One superblock times NC columns: integer sums over the lanes.
+template <class C, int NC, int STEP = 0>
+NIBBLE_INLINE void superblock_dot(const typename C::Block* b, Isa::I32 scales, const int8_t* codes, const int32_t* corrections,
+                                  int64_t padded, Isa::I32* sums) {
   const Isa::U8 w = C::template codes<STEP>(b);
-  Isa::I32 scale = Isa::set_i(1);
-  if constexpr (C::kSubs == 8) scale = Isa::spread2(scales + 2 * STEP);
-  if constexpr (C::kSubs == 16) scale = Isa::spread4(scales + 4 * STEP);
-  for (int c = 0; c < columns; ++c) {
-    const Isa::I32 start = zero_point<C>() ? Isa::load_i(corrections[c] + 16 * STEP) : Isa::set_i(0);
-    Isa::I32 x = dot_codes<C::kSigned>(start, w, Isa::load_u8(codes[c] + 64 * STEP));
-    if constexpr (C::kSubs > 1) x = Isa::mul(x, scale);
-    sums[c] = Isa::add(sums[c], x);
+  Isa::I32 scale = scales;
+  if constexpr (C::kSubs == 8) scale = Isa::spread2<STEP>(scales);
+  if constexpr (C::kSubs == 16) scale = Isa::spread4<STEP>(scales);
+  for (int c = 0; c < NC; ++c) {
+    const int64_t at = c * padded + 64 * STEP;
+    const Isa::I32 start = zero_point<C>() ? Isa::load_i(corrections + at / 4) : Isa::set_i(0);
+    const Isa::I32 x = dot_codes<C::kSigned>(start, w, Isa::load_u8(codes + at));
+    if constexpr (C::kSubs == 1) sums[c] = Isa::add(sums[c], x);
+    else if constexpr (is_wide<C>()) sums[c] = Isa::add(sums[c], Isa::mul(x, scale));
+    else sums[c] = Isa::dot_pairs(sums[c], x, scale);  // the high halves of `scale` are zero
   }
-  if constexpr (STEP < 3) superblock_dot<C, STEP + 1>(b, scales, codes, corrections, columns, sums);
+  if constexpr (STEP < 3) superblock_dot<C, NC, STEP + 1>(b, scales, codes, corrections, padded, sums);
 }
 
 // Superblocks of 256 values with integer sub-scales. NC columns.
@@ -147,7 +155,7 @@ void rows_superblocks(const MatmulArgs& args) {
   if constexpr (kZero != 0) fill_corrections4(args, kZero, corrections);
   alignas(64) Isa::I32 sums[kPiece][NC][kRowGroup];
   alignas(64) uint16_t scale_bits[kPiece][kRowGroup], min_bits[kPiece][kRowGroup];
-  alignas(64) int16_t mins[kRowGroup][kPiece * kSubs];
+  alignas(64) uint8_t mins[kRowGroup][kPiece * kSubs];
   for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
     Isa::F32 total[NC];
     for (int c = 0; c < NC; ++c) total[c] = Isa::set_f(0);
@@ -155,18 +163,15 @@ void rows_superblocks(const MatmulArgs& args) {
       const int count = int(superblocks - first < kPiece ? superblocks - first : kPiece);
       for (int r = 0; r < kRowGroup; ++r) {
         const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes) + first;
-        prefetch_ahead(reinterpret_cast<const uint8_t*>(b), size_t(count) * sizeof(Block), kRowGroup * args.row_bytes);
         for (int i = 0; i < count; ++i) {
-          alignas(64) int32_t scales[16];
-          if constexpr (kSubs > 1) C::sub_scales(b + i, scales, mins[r] + i * kSubs);
-          const int8_t* codes[NC];
-          const int32_t* starts[NC];
+          prefetch_ahead(reinterpret_cast<const uint8_t*>(b + i), sizeof(Block), kRowGroup * args.row_bytes);
+          Isa::I32 scales = Isa::set_i(1);
+          if constexpr (kSubs > 1) scales = C::sub_scales(b + i, mins[r] + i * kSubs);
+          if constexpr (kSubs > 1 && !is_wide<C>()) scales = Isa::low_halves(scales);
           Isa::I32 acc[NC];
-          for (int c = 0; c < NC; ++c) {
-            const int64_t at = c * padded + (first + i) * 256;
-            codes[c] = args.q.codes + at, starts[c] = corrections + at / 4, acc[c] = Isa::set_i(0);
-          }
-          superblock_dot<C>(b + i, scales, codes, starts, NC, acc);
+          for (int c = 0; c < NC; ++c) acc[c] = Isa::set_i(0);
+          const int64_t at = (first + i) * 256;
+          superblock_dot<C, NC>(b + i, scales, args.q.codes + at, corrections + at / 4, padded, acc);
           for (int c = 0; c < NC; ++c) sums[i][c][r] = acc[c];
           scale_bits[i][r] = C::scale_bits(b + i);
           if constexpr (C::kHasMin) min_bits[i][r] = C::min_bits(b + i);

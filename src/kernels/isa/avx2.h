@@ -118,9 +118,29 @@ struct Isa {
     return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xB1)));
   }
   static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
-  static NIBBLE_INLINE I32 spread2(const int32_t* p) { return {_mm256_set1_epi32(p[0]), _mm256_set1_epi32(p[1])}; }
-  static NIBBLE_INLINE I32 spread4(const int32_t* p) {
-    return {_mm256_setr_m128i(_mm_set1_epi32(p[0]), _mm_set1_epi32(p[1])), _mm256_setr_m128i(_mm_set1_epi32(p[2]), _mm_set1_epi32(p[3]))};
+  template <int LOW, int HIGH> static NIBBLE_INLINE __m256i lanes(__m256i x) {
+    return _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(LOW, LOW, LOW, LOW, HIGH, HIGH, HIGH, HIGH));
+  }
+  template <int STEP> static NIBBLE_INLINE I32 spread2(I32 x) {
+    return {lanes<2 * STEP, 2 * STEP>(x.a), lanes<2 * STEP + 1, 2 * STEP + 1>(x.a)};
+  }
+  template <int STEP> static NIBBLE_INLINE I32 spread4(I32 x) {
+    constexpr int k = 4 * STEP % 8;
+    const __m256i half = STEP < 2 ? x.a : x.b;
+    return {lanes<k, k + 1>(half), lanes<k + 2, k + 3>(half)};
+  }
+  static NIBBLE_INLINE I32 low_halves(I32 x) {
+    const __m256i mask = _mm256_set1_epi32(0xFFFF);
+    return {_mm256_and_si256(x.a, mask), _mm256_and_si256(x.b, mask)};
+  }
+  static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) {
+    return {_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(bytes))), _mm256_setzero_si256()};
+  }
+  static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) {
+    return {_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(int64_t(low))), _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(int64_t(high)))};
+  }
+  static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) {
+    return {_mm256_cvtepu8_epi16(load128(p)), _mm256_cvtepu8_epi16(load128(p + 16))};
   }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { return {load256(p), load256(static_cast<const char*>(p) + 32)}; }

@@ -84,13 +84,19 @@ struct Isa {
     return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xB1)));
   }
   static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return {_mm512_set1_epi32(*p)}; }
-  static NIBBLE_INLINE I32 spread2(const int32_t* p) {
-    return {_mm512_mask_set1_epi32(_mm512_set1_epi32(p[0]), 0xFF00, p[1])};
+  template <int STEP> static NIBBLE_INLINE I32 spread2(I32 a) {
+    const __m512i index = _mm512_inserti64x4(_mm512_set1_epi32(2 * STEP), _mm256_set1_epi32(2 * STEP + 1), 1);
+    return {_mm512_permutexvar_epi32(index, a.v)};
   }
-  static NIBBLE_INLINE I32 spread4(const int32_t* p) {
-    const __m512i index = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    return {_mm512_permutexvar_epi32(index, _mm512_castsi128_si512(_mm_loadu_si128((const __m128i*)p)))};
+  template <int STEP> static NIBBLE_INLINE I32 spread4(I32 a) {
+    constexpr int k = 4 * STEP;
+    const __m512i index = _mm512_setr_epi32(k, k, k, k, k + 1, k + 1, k + 1, k + 1, k + 2, k + 2, k + 2, k + 2, k + 3, k + 3, k + 3, k + 3);
+    return {_mm512_permutexvar_epi32(index, a.v)};
   }
+  static NIBBLE_INLINE I32 low_halves(I32 a) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(0xFFFF))}; }
+  static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) { return {_mm512_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(bytes)))}; }
+  static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) { return {_mm512_cvtepi8_epi32(_mm_set_epi64x(int64_t(high), int64_t(low)))}; }
+  static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) { return {_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)p))}; }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { return {_mm512_loadu_si512(p)}; }
   static NIBBLE_INLINE void store_u8(void* p, U8 a) { _mm512_storeu_si512(p, a.v); }

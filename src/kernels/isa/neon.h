@@ -106,10 +106,29 @@ struct Isa {
   }
   static NIBBLE_INLINE int32_t reduce_add(I32 x) { return vaddvq_s32(vaddq_s32(vaddq_s32(x.v[0], x.v[1]), vaddq_s32(x.v[2], x.v[3]))); }
   static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
-  static NIBBLE_INLINE I32 spread2(const int32_t* p) {
-    return {{vdupq_n_s32(p[0]), vdupq_n_s32(p[0]), vdupq_n_s32(p[1]), vdupq_n_s32(p[1])}};
+  template <int STEP> static NIBBLE_INLINE I32 spread2(I32 x) {
+    const int32x4_t low = vdupq_laneq_s32(x.v[STEP / 2], 2 * STEP % 4), high = vdupq_laneq_s32(x.v[STEP / 2], 2 * STEP % 4 + 1);
+    return {{low, low, high, high}};
   }
-  static NIBBLE_INLINE I32 spread4(const int32_t* p) { I32 r; QUARTERS r.v[i] = vdupq_n_s32(p[i]); return r; }
+  template <int STEP> static NIBBLE_INLINE I32 spread4(I32 x) {
+    const int32x4_t four = x.v[STEP];
+    return {{vdupq_laneq_s32(four, 0), vdupq_laneq_s32(four, 1), vdupq_laneq_s32(four, 2), vdupq_laneq_s32(four, 3)}};
+  }
+  static NIBBLE_INLINE I32 low_halves(I32 x) { QUARTERS x.v[i] = vandq_s32(x.v[i], vdupq_n_s32(0xFFFF)); return x; }
+  static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) {
+    const uint16x8_t words = vmovl_u8(vcreate_u8(bytes));
+    return {{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(words))), vdupq_n_s32(0),
+             vdupq_n_s32(0)}};
+  }
+  static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) {
+    const int16x8_t a = vmovl_s8(vcreate_s8(low)), b = vmovl_s8(vcreate_s8(high));
+    return {{vmovl_s16(vget_low_s16(a)), vmovl_s16(vget_high_s16(a)), vmovl_s16(vget_low_s16(b)), vmovl_s16(vget_high_s16(b))}};
+  }
+  static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) {
+    I32 r;
+    QUARTERS r.v[i] = vreinterpretq_s32_u16(vmovl_u8(vld1_u8(p + 8 * i)));
+    return r;
+  }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { U8 r; QUARTERS r.v[i] = vld1q_u8(static_cast<const uint8_t*>(p) + 16 * i); return r; }
   static NIBBLE_INLINE void store_u8(void* p, U8 x) { QUARTERS vst1q_u8(static_cast<uint8_t*>(p) + 16 * i, x.v[i]); }

@@ -62,8 +62,12 @@ struct Isa {
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { LANES p[i] = int8_t(a.v[i]); }
   static NIBBLE_INLINE int32_t reduce_add(I32 a) { int32_t s = 0; LANES s += a.v[i]; return s; }
   static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
-  static NIBBLE_INLINE I32 spread4(const int32_t* p) { I32 r; LANES r.v[i] = p[i / 4]; return r; }
-  static NIBBLE_INLINE I32 spread2(const int32_t* p) { I32 r; LANES r.v[i] = p[i / 8]; return r; }
+  template <int STEP> static NIBBLE_INLINE I32 spread2(I32 a) { I32 r; LANES r.v[i] = a.v[2 * STEP + i / 8]; return r; }
+  template <int STEP> static NIBBLE_INLINE I32 spread4(I32 a) { I32 r; LANES r.v[i] = a.v[4 * STEP + i / 4]; return r; }
+  static NIBBLE_INLINE I32 low_halves(I32 a) { LANES a.v[i] &= 0xFFFF; return a; }
+  static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) { I32 r; LANES r.v[i] = i < 8 ? int32_t(bytes >> (8 * i) & 255) : 0; return r; }
+  static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) { I32 r; LANES r.v[i] = int8_t((i < 8 ? low : high) >> (8 * (i % 8))); return r; }
+  static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) { I32 r; LANES r.v[i] = p[2 * i] | p[2 * i + 1] << 16; return r; }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { U8 r; __builtin_memcpy(r.v, p, 64); return r; }
   static NIBBLE_INLINE void store_u8(void* p, U8 a) { __builtin_memcpy(p, a.v, 64); }
