@@ -18,8 +18,7 @@ std::string ascii_lowercase(std::string_view text) {
 
 }  // namespace
 
-SpecialMatcher::SpecialMatcher(const VocabularyData& data, const VocabularyTokens& tokens)
-    : tokens_(&tokens) {
+SpecialMatcher::SpecialMatcher(const VocabularyData& data, const VocabularyTokens& tokens) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     const TokenId id = TokenId(i);
     const TokenType type = tokens.type(id);

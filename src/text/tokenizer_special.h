@@ -35,7 +35,6 @@ class SpecialMatcher {
                std::vector<Part>& taken) const;
   void strip_as_known(const VocabularyData& data, const VocabularyTokens& tokens);
 
-  const VocabularyTokens* tokens_;
   ByteTrie user_defined_, all_;
   std::vector<std::pair<TokenId, Strips>> strips_;  // by id
   Strips strips_of(TokenId id) const;
