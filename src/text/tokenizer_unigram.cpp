@@ -135,9 +135,9 @@ void UnigramModel::normalize(std::string_view text, std::string& out) const {
       add(match.replacement);
       at += match.length;
     } else {
-      const Decoded c = decode_utf8(text, at);
-      add(c.valid ? text.substr(at, c.length) : "\xEF\xBF\xBD");
-      at += c.length;
+      const size_t length = utf8_shape(text, at);
+      add(length > 0 ? text.substr(at, length) : "\xEF\xBF\xBD");
+      at += std::max<size_t>(length, 1);
     }
   }
 }

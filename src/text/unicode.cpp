@@ -32,20 +32,25 @@ uint32_t first_of_decomposition(uint32_t codepoint) {
   return mapped(unicode_tables::kDecomposition, unicode_tables::kDecompositionCount, codepoint);
 }
 
-Decoded decode_utf8(std::string_view text, size_t at) {
+size_t utf8_shape(std::string_view text, size_t at) {
   const uint8_t lead = uint8_t(text[at]);
-  const Decoded invalid = {kReplacementCharacter, 1, false};
-  if (lead < 0x80) return {lead, 1, true};
-  if (lead < 0xC0 || lead >= 0xF8) return invalid;
-  const uint32_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (length > text.size() - at) return invalid;
-  uint32_t codepoint = lead & (0x7Fu >> length);
-  for (uint32_t i = 1; i < length; ++i) {
-    if (!is_continuation(text[at + i])) return invalid;
-    codepoint = (codepoint << 6) | (uint8_t(text[at + i]) & 0x3Fu);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC0 || lead >= 0xF8) return 0;
+  const size_t length = utf8_length(text[at]);
+  if (length > text.size() - at) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if (!is_continuation(text[at + i])) return 0;
   }
-  if (codepoint > kMaxCodepoint) return invalid;
-  return {codepoint, length, true};
+  return length;
+}
+
+Decoded decode_utf8(std::string_view text, size_t at) {
+  const size_t length = utf8_shape(text, at);
+  if (length == 1) return {uint8_t(text[at]), 1, true};
+  uint32_t codepoint = uint8_t(text[at]) & (0x7Fu >> length);
+  for (size_t i = 1; i < length; ++i) codepoint = (codepoint << 6) | (uint8_t(text[at + i]) & 0x3Fu);
+  if (length == 0 || codepoint > kMaxCodepoint) return {kReplacementCharacter, 1, false};
+  return {codepoint, uint32_t(length), true};
 }
 
 size_t write_utf8(char* to, uint32_t codepoint) {

@@ -55,6 +55,10 @@ inline size_t utf8_length(char lead) {
   return kLength[uint8_t(lead) >> 4];
 }
 
+// Length of the sequence at `at` (< text.size()) when a first byte and its continuation bytes are all there,
+// whatever code point they make, else 0.
+size_t utf8_shape(std::string_view text, size_t at);
+
 struct Decoded {
   uint32_t codepoint;
   uint32_t length;  // bytes read, at least 1
