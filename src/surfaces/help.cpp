@@ -9,8 +9,8 @@ namespace nibble {
 namespace {
 
 constexpr std::string_view kNotes =
-    "NIBBLE_FORCE_ISA=scalar|avx2|avxvnni|avx512|neon_dot|neon_i8mm chooses the kernels; the results are the "
-    "same.\n";
+    "NIBBLE_FORCE_ISA=NAME in the environment chooses the kernels (nibble --version lists them); results are "
+    "the same.\n";
 
 std::string signature(const Option& option) {
   return concat(option.flags, option.value.empty() ? "" : " ", option.value);
