@@ -63,8 +63,11 @@ std::string range_text(const Option& option) {
 std::string version_text() {
   const Topology topology = read_topology();
   std::string quota = topology.quota ? concat(", quota ", *topology.quota) : "";
-  return concat("nibble ", NIBBLE_VERSION, "\nkernels: ", kernels().name,
-                "\nprocessors: ", topology.cpus.size(), " allowed, ", topology.fast_cores(), " fast cores",
+  std::string available;
+  for (const KernelTable* table : available_kernels())
+    available += concat(available.empty() ? "" : ", ", table->name);
+  return concat("nibble ", NIBBLE_VERSION, "\nkernels: ", kernels().name, " (of ", available,
+                ")\nprocessors: ", topology.cpus.size(), " allowed, ", topology.fast_cores(), " fast cores",
                 quota, ", ", topology.default_threads(), " threads by default\n");
 }
 
