@@ -1,5 +1,6 @@
-// Few columns: weights in file order, K along the lanes. Sixteen rows at a time stream through a short piece of K each; their
-// integer partial sums wait in L1 and are reduced together, so that lanes become rows before the one conversion to float.
+// Few columns: weights in file order, K along the lanes. Sixteen rows at a time go through a short piece of K; their integer
+// partial sums wait in L1 and are reduced together, so that lanes become rows before the one conversion to float. The sixteen are
+// four neighbours from each of four distant places: memory delivers four streams at once faster than one.
 #pragma once
 #include "kernels/algo/codes.inl.h"
 #include "kernels/kernels.h"
@@ -34,53 +35,83 @@ constexpr int zero_point() {
 
 NIBBLE_INLINE int64_t clamp_row(const MatmulArgs& args, int64_t row) { return row < args.row_end ? row : args.row_end - 1; }
 
+// The rows of a call as four streams of `quarter` rows, a multiple of 4. Lane 4 * stream + k of group g is row 4 * g + k of its
+// stream; lanes beyond a stream's end repeat a row and are not stored.
+struct RowStreams {
+  int64_t begin, end, quarter;
+  NIBBLE_INLINE explicit RowStreams(const MatmulArgs& args)
+      : begin(args.row_begin), end(args.row_end), quarter((args.row_end - args.row_begin + 15) / 16 * 4) {}
+  NIBBLE_INLINE int64_t groups() const { return quarter / 4; }
+  NIBBLE_INLINE int64_t first(int64_t group, int stream) const { return begin + stream * quarter + 4 * group; }
+  NIBBLE_INLINE const uint8_t* weights(const MatmulArgs& args, int64_t group, int stream, int k) const {
+    const int64_t row = first(group, stream) + k;
+    return args.weights + size_t(row < end ? row : end - 1) * args.row_bytes;
+  }
+  NIBBLE_INLINE void store(const MatmulArgs& args, int64_t group, int column, Isa::F32 sums) const {
+    alignas(64) float lanes[kRowGroup];
+    Isa::store_f(lanes, sums);
+    for (int stream = 0; stream < 4; ++stream) {
+      const int64_t row = first(group, stream);
+      float* out = args.out + column * args.out_stride + row;
+      for (int k = 0; k < 4 && row + k < end; ++k) out[k] = lanes[4 * stream + k];
+    }
+  }
+};
+
 NIBBLE_INLINE void store_rows(const MatmulArgs& args, int64_t row, int column, Isa::F32 sums) {
   float* out = args.out + column * args.out_stride + row;
   if (args.row_end - row >= kRowGroup) Isa::store_f(out, sums);
   else Isa::store_f(out, sums, int(args.row_end - row));
 }
 
-// Weights of the next row group arrive in L2 while this one is computed.
+inline constexpr size_t kStreamAhead = 4096;  // bytes
 NIBBLE_INLINE void prefetch_ahead(const uint8_t* p, size_t bytes, size_t distance) {
   for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + distance + i, 0, 2);
 }
 
 // Formats of 32 values. NC columns.
+// 64 values of one row times NC columns: sums over lanes 0-7 belong to the first block, over lanes 8-15 to the second.
+template <class C, int NC>
+NIBBLE_INLINE void block_pair_dot(const typename C::Block* a, const typename C::Block* b, const int8_t* codes, int64_t padded,
+                                  Isa::I32 (*sums)[kRowGroup], int r) {
+  const Isa::U8 w = C::codes(a, b);
+  for (int c = 0; c < NC; ++c) sums[c][r] = dot_codes<C::kSigned>(Isa::set_i(0), w, Isa::load_u8(codes + c * padded));
+}
+
 template <class C, int NC>
 void rows_blocks(const MatmulArgs& args) {
   using Block = typename C::Block;
   constexpr int kSteps = 8;  // of 64 values
   constexpr int kZero = zero_point<C>();
   const int64_t blocks = args.length / 32, padded = args.q.padded_length;
-  int32_t* corrections = reinterpret_cast<int32_t*>(args.scratch);
-  if constexpr (kZero != 0) fill_corrections4(args, kZero, corrections);
   alignas(64) Isa::I32 sums[kSteps][NC][kRowGroup];
   alignas(64) uint16_t scale_bits[2 * kSteps][kRowGroup];
   alignas(64) uint16_t min_bits[2 * kSteps][kRowGroup];
   static constexpr Block kNoBlock{};
-  for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
+  const RowStreams streams(args);
+  for (int64_t group = 0; group < streams.groups(); ++group) {
     Isa::F32 total[NC];
     for (int c = 0; c < NC; ++c) total[c] = Isa::set_f(0);
     for (int64_t first = 0; first < blocks; first += 2 * kSteps) {
       const int count = int(blocks - first < 2 * kSteps ? blocks - first : 2 * kSteps);
-      for (int r = 0; r < kRowGroup; ++r) {
-        const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes) + first;
-        prefetch_ahead(reinterpret_cast<const uint8_t*>(b), size_t(count) * sizeof(Block), kRowGroup * args.row_bytes);
-        for (int i = 0; i < count; i += 2) {
-          const bool pair = i + 1 < count;
-          const Isa::U8 w = C::codes(b + i, pair ? b + i + 1 : &kNoBlock);
-          for (int c = 0; c < NC; ++c) {
-            const int64_t at = c * padded + (first + i) * 32;
-            const Isa::I32 start = kZero ? Isa::load_i(corrections + at / 4) : Isa::set_i(0);
-            sums[i / 2][c][r] = dot_codes<C::kSigned>(start, w, Isa::load_u8(args.q.codes + at));
+      const int8_t* codes = args.q.codes + first * 32;
+      for (int k = 0; k < 4; ++k) {
+        const Block* rows[4];
+        for (int s = 0; s < 4; ++s) rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
+        int i = 0;
+        for (; i + 1 < count; i += 2)
+#pragma GCC unroll 4
+          for (int s = 0; s < 4; ++s) {
+            prefetch_ahead(reinterpret_cast<const uint8_t*>(rows[s] + i), 2 * sizeof(Block), kStreamAhead);
+            block_pair_dot<C, NC>(rows[s] + i, rows[s] + i + 1, codes + 32 * i, padded, sums[i / 2], 4 * s + k);
           }
-          scale_bits[i][r] = C::scale_bits(b + i);
-          if (pair) scale_bits[i + 1][r] = C::scale_bits(b + i + 1);
-          if constexpr (C::kHasMin) {
-            min_bits[i][r] = C::min_bits(b + i);
-            if (pair) min_bits[i + 1][r] = C::min_bits(b + i + 1);
+        if (i < count)
+          for (int s = 0; s < 4; ++s) block_pair_dot<C, NC>(rows[s] + i, &kNoBlock, codes + 32 * i, padded, sums[i / 2], 4 * s + k);
+        for (int s = 0; s < 4; ++s)
+          for (i = 0; i < count; ++i) {
+            scale_bits[i][4 * s + k] = C::scale_bits(rows[s] + i);
+            if constexpr (C::kHasMin) min_bits[i][4 * s + k] = C::min_bits(rows[s] + i);
           }
-        }
       }
       for (int i = 0; i < count; i += 2) {
         for (int c = 0; c < NC; ++c) {
@@ -88,6 +119,8 @@ void rows_blocks(const MatmulArgs& args) {
           Isa::transpose_sum_halves(sums[i / 2][c], half[0], half[1]);
           for (int k = 0; k < 2 && i + k < count; ++k) {
             const int64_t block = c * (padded / 32) + first + i + k;
+            // The zero point of all 32 codes at once.
+            if constexpr (kZero != 0) half[k] = Isa::add(half[k], Isa::set_i(-kZero * args.q.sums32[block]));
             const Isa::F32 activation_scale = Isa::set_f(args.q.scales[block]);
             const Isa::F32 scale = Isa::mul(C::load_scales(scale_bits[i + k]), activation_scale);
             total[c] = Isa::fma(Isa::to_float(half[k]), scale, total[c]);
@@ -99,7 +132,7 @@ void rows_blocks(const MatmulArgs& args) {
         }
       }
     }
-    for (int c = 0; c < NC; ++c) store_rows(args, row, c, total[c]);
+    for (int c = 0; c < NC; ++c) streams.store(args, group, c, total[c]);
   }
 }
 
@@ -156,28 +189,35 @@ void rows_superblocks(const MatmulArgs& args) {
   alignas(64) Isa::I32 sums[kPiece][NC][kRowGroup];
   alignas(64) uint16_t scale_bits[kPiece][kRowGroup], min_bits[kPiece][kRowGroup];
   alignas(64) uint8_t mins[kRowGroup][kPiece * kSubs];
-  for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
+  const RowStreams streams(args);
+  for (int64_t group = 0; group < streams.groups(); ++group) {
     Isa::F32 total[NC];
     for (int c = 0; c < NC; ++c) total[c] = Isa::set_f(0);
     for (int64_t first = 0; first < superblocks; first += kPiece) {
       const int count = int(superblocks - first < kPiece ? superblocks - first : kPiece);
-      for (int r = 0; r < kRowGroup; ++r) {
-        const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes) + first;
+      for (int k = 0; k < 4; ++k) {
+        const Block* rows[4];
+        for (int s = 0; s < 4; ++s) rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
         for (int i = 0; i < count; ++i) {
-          prefetch_ahead(reinterpret_cast<const uint8_t*>(b + i), sizeof(Block), kRowGroup * args.row_bytes);
-          Isa::I32 scales = Isa::set_i(1);
-          if constexpr (kSubs > 1) scales = C::sub_scales(b + i, mins[r] + i * kSubs);
-          if constexpr (kSubs > 1 && !is_wide<C>()) scales = Isa::low_halves(scales);
-          Isa::I32 acc[NC];
-          for (int c = 0; c < NC; ++c) acc[c] = Isa::set_i(0);
           const int64_t at = (first + i) * 256;
-          superblock_dot<C, NC>(b + i, scales, args.q.codes + at, corrections + at / 4, padded, acc);
-          for (int c = 0; c < NC; ++c) sums[i][c][r] = acc[c];
-          scale_bits[i][r] = C::scale_bits(b + i);
-          if constexpr (C::kHasMin) min_bits[i][r] = C::min_bits(b + i);
+          for (int s = 0; s < 4; ++s) {
+            const Block* b = rows[s] + i;
+            const int r = 4 * s + k;
+            prefetch_ahead(reinterpret_cast<const uint8_t*>(b), sizeof(Block), kStreamAhead);
+            Isa::I32 scales = Isa::set_i(1);
+            if constexpr (kSubs > 1) scales = C::sub_scales(b, mins[r] + i * kSubs);
+            if constexpr (kSubs > 1 && !is_wide<C>()) scales = Isa::low_halves(scales);
+            Isa::I32 acc[NC];
+            for (int c = 0; c < NC; ++c) acc[c] = Isa::set_i(0);
+            superblock_dot<C, NC>(b, scales, args.q.codes + at, corrections + at / 4, padded, acc);
+            for (int c = 0; c < NC; ++c) sums[i][c][r] = acc[c];
+            scale_bits[i][r] = C::scale_bits(b);
+            if constexpr (C::kHasMin) min_bits[i][r] = C::min_bits(b);
+          }
         }
-        if constexpr (C::kHasMin) for (int i = count * kSubs; i < kPiece * kSubs; ++i) mins[r][i] = 0;
       }
+      if constexpr (C::kHasMin)
+        for (int r = 0; r < kRowGroup; ++r) for (int i = count * kSubs; i < kPiece * kSubs; ++i) mins[r][i] = 0;
       for (int c = 0; c < NC; ++c) {
         alignas(64) int32_t min_sums[kPiece][kRowGroup];
         if constexpr (C::kHasMin) {
@@ -196,7 +236,7 @@ void rows_superblocks(const MatmulArgs& args) {
         }
       }
     }
-    for (int c = 0; c < NC; ++c) store_rows(args, row, c, total[c]);
+    for (int c = 0; c < NC; ++c) streams.store(args, group, c, total[c]);
   }
 }
 
@@ -210,26 +250,31 @@ void rows_ternary(const MatmulArgs& args) {
     corrections[c] = 0;
     for (int64_t i = 0; i < args.length / 32; ++i) corrections[c] -= C::kZero * args.q.sums32[c * (padded / 32) + i];
   }
-  for (int64_t row = args.row_begin; row < args.row_end; row += kRowGroup) {
+  const RowStreams streams(args);
+  for (int64_t group = 0; group < streams.groups(); ++group) {
     Isa::I32 sums[NC][kRowGroup];
-    for (int r = 0; r < kRowGroup; ++r) {
-      const Block* b = reinterpret_cast<const Block*>(args.weights + size_t(clamp_row(args, row + r)) * args.row_bytes);
-      Isa::I32 acc[NC];
-      for (int c = 0; c < NC; ++c) acc[c] = Isa::set_i(0);
+    for (int k = 0; k < 4; ++k) {
+      const Block* rows[4];
+      for (int s = 0; s < 4; ++s) rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k));
+      Isa::I32 acc[4][NC];
+      for (int s = 0; s < 4; ++s) for (int c = 0; c < NC; ++c) acc[s][c] = Isa::set_i(0);
       for (int64_t i = 0; i < blocks; ++i) {
-        if (i % 2 == 0) __builtin_prefetch(reinterpret_cast<const uint8_t*>(b + i) + kRowGroup * args.row_bytes, 0, 2);
-        const Isa::U8 low = C::template codes<0>(b + i), high = C::template codes<1>(b + i);
-        for (int c = 0; c < NC; ++c) {
-          const int8_t* a = args.q.codes + c * padded + i * 128;
-          acc[c] = Isa::dot_u7(Isa::dot_u7(acc[c], low, Isa::load_u8(a)), high, Isa::load_u8(a + 64));
+        for (int s = 0; s < 4; ++s) {
+          const Block* b = rows[s] + i;
+          if (i % 2 == 0) prefetch_ahead(reinterpret_cast<const uint8_t*>(b), 64, kStreamAhead);
+          const Isa::U8 low = C::template codes<0>(b), high = C::template codes<1>(b);
+          for (int c = 0; c < NC; ++c) {
+            const int8_t* a = args.q.codes + c * padded + i * 128;
+            acc[s][c] = Isa::dot_u7(Isa::dot_u7(acc[s][c], low, Isa::load_u8(a)), high, Isa::load_u8(a + 64));
+          }
         }
       }
-      for (int c = 0; c < NC; ++c) sums[c][r] = acc[c];
+      for (int s = 0; s < 4; ++s) for (int c = 0; c < NC; ++c) sums[c][4 * s + k] = acc[s][c];
     }
     for (int c = 0; c < NC; ++c) {
       const Isa::I32 sum = Isa::add(Isa::transpose_sum(sums[c]), Isa::set_i(corrections[c]));
       const Isa::F32 scale = Isa::set_f(args.q.scales[c * (padded / 32)] * args.tensor_scale);
-      store_rows(args, row, c, Isa::mul(Isa::to_float(sum), scale));
+      streams.store(args, group, c, Isa::mul(Isa::to_float(sum), scale));
     }
   }
 }
