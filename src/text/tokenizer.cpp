@@ -163,8 +163,11 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, TokenizeOptions op
 std::vector<std::vector<TokenId>> Tokenizer::encode_batch(std::span<const std::string_view> texts,
                                                           TokenizeOptions options, unsigned threads) const {
   std::vector<std::vector<TokenId>> out(texts.size());
+  constexpr size_t kBytesPerThread = 65536;  // below, starting a thread costs more than it saves
+  size_t bytes = 0;
+  for (const std::string_view text : texts) bytes += text.size();
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-  threads = unsigned(std::min<size_t>(threads, texts.size()));
+  threads = unsigned(std::min<size_t>({threads, texts.size(), bytes / kBytesPerThread + 1}));
   std::atomic<size_t> next{0};
   const auto work = [&] {
     TokenizerScratch scratch;

@@ -86,6 +86,8 @@ Result<VocabularyData> read_vocabulary(const GgufFile& file) {
   out.name = name.value_or("");
   NIBBLE_TRY(const auto architecture, file.get_string("general.architecture"));
   out.architecture = architecture.value_or("");
+  // BitNet's files leave the name out that they mean.
+  if (!pre && (out.architecture == "bitnet-b1.58" || out.architecture == "bitnet-25")) out.pre = "llama-bpe";
   if (!file.find("tokenizer.ggml.tokens"))
     return fail(ErrorKind::kNotFound, file.path(), ": no tokenizer.ggml.tokens, so no vocabulary");
   NIBBLE_TRY(out.tokens, strings(file, "tokenizer.ggml.tokens"));

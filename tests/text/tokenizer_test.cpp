@@ -258,7 +258,8 @@ TEST(Tokenizer, BatchesGiveTheSameAsOneByOne) {
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;
   std::mt19937_64 random(3);
   std::vector<std::string> texts;
-  for (int i = 0; i < 500; ++i) texts.push_back(random_text(random, random() % 200, 9));
+  for (int i = 0; i < 1000; ++i)
+    texts.push_back(random_text(random, random() % 300, 9));  // enough for threads
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   const TokenizeOptions options = {.add_special = true, .parse_special = true};
   for (const unsigned threads : {0u, 1u, 3u, 1000u}) {

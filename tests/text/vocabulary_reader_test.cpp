@@ -74,6 +74,20 @@ TEST(VocabularyReader, TakesEveryKey) {
   EXPECT_TRUE(Tokenizer::create(*data));
 }
 
+TEST(VocabularyReader, KnowsThePreTokenizerThatBitnetFilesLeaveOut) {
+  const auto architecture = [](std::string_view name) {
+    return [name](GgufBytes& f) { f.key_string("general.architecture", name); };
+  };
+  for (const auto& [name, pre] : {std::pair("bitnet-b1.58", "llama-bpe"), std::pair("llama", "")}) {
+    std::string bytes;
+    const auto file = file_of(bytes, {kModel, kTokens, architecture(name)});
+    ASSERT_TRUE(file) << file.error().message;
+    const auto data = read_vocabulary(*file);
+    ASSERT_TRUE(data) << data.error().message;
+    EXPECT_EQ(data->pre, pre) << name;
+  }
+}
+
 TEST(VocabularyReader, NamesWhatIsMissingOrOfTheWrongType) {
   struct Case {
     Keys keys;
