@@ -204,7 +204,7 @@ void panel_superblocks(const MatmulArgs& args) {
         for (int r = 0; r < kRowGroup; ++r) {
           const int64_t clamped = clamp_row(args, row + p * kRowGroup + r);
           rows[r] = reinterpret_cast<const Block*>(args.weights + size_t(clamped) * args.row_bytes) + superblock;
-          prefetch_ahead(reinterpret_cast<const uint8_t*>(rows[r]), sizeof(Block), 2 * sizeof(Block));
+          prefetch(reinterpret_cast<const uint8_t*>(rows[r] + 2), sizeof(Block));
         }
         unpack_superblock<C>(rows, panel, p);
       }
@@ -283,7 +283,7 @@ void panel_blocks(const MatmulArgs& args) {
         for (int r = 0; r < kRowGroup; ++r) {
           const int64_t clamped = clamp_row(args, row + p * kRowGroup + r);
           rows[r] = reinterpret_cast<const Block*>(args.weights + size_t(clamped) * args.row_bytes) + first;
-          prefetch_ahead(reinterpret_cast<const uint8_t*>(rows[r]), 8 * sizeof(Block), 16 * sizeof(Block));
+          prefetch(reinterpret_cast<const uint8_t*>(rows[r] + 16), 8 * sizeof(Block));
         }
         unpack_blocks<C>(rows, count, panel, p);
       }

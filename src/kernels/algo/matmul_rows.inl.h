@@ -47,6 +47,12 @@ struct RowStreams {
     const int64_t row = first(group, stream) + k;
     return args.weights + size_t(row < end ? row : end - 1) * args.row_bytes;
   }
+  // Where a stream goes on after the piece at byte `at` of row (group, k): the same piece of the next row, else the next piece.
+  NIBBLE_INLINE const uint8_t* next(const MatmulArgs& args, int64_t group, int stream, int k, size_t at, size_t piece_bytes) const {
+    if (k < 3) return weights(args, group, stream, k + 1) + at;
+    if (at + piece_bytes < args.row_bytes) return weights(args, group, stream, 0) + at + piece_bytes;
+    return weights(args, group + 1 < groups() ? group + 1 : group, stream, 0);
+  }
   NIBBLE_INLINE void store(const MatmulArgs& args, int64_t group, int column, Isa::F32 sums) const {
     alignas(64) float lanes[kRowGroup];
     Isa::store_f(lanes, sums);
@@ -64,9 +70,10 @@ NIBBLE_INLINE void store_rows(const MatmulArgs& args, int64_t row, int column, I
   else Isa::store_f(out, sums, int(args.row_end - row));
 }
 
-inline constexpr size_t kStreamAhead = 4096;  // bytes
-NIBBLE_INLINE void prefetch_ahead(const uint8_t* p, size_t bytes, size_t distance) {
-  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + distance + i, 0, 2);
+inline constexpr size_t kAhead = 4096;  // bytes, where a stream simply goes on
+
+NIBBLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
 }
 
 // Formats of 32 values. NC columns.
@@ -102,7 +109,7 @@ void rows_blocks(const MatmulArgs& args) {
         for (; i + 1 < count; i += 2)
 #pragma GCC unroll 4
           for (int s = 0; s < 4; ++s) {
-            prefetch_ahead(reinterpret_cast<const uint8_t*>(rows[s] + i), 2 * sizeof(Block), kStreamAhead);
+            prefetch(reinterpret_cast<const uint8_t*>(rows[s] + i) + kAhead, 2 * sizeof(Block));
             block_pair_dot<C, NC>(rows[s] + i, rows[s] + i + 1, codes + 32 * i, padded, sums[i / 2], 4 * s + k);
           }
         if (i < count)
@@ -197,13 +204,17 @@ void rows_superblocks(const MatmulArgs& args) {
       const int count = int(superblocks - first < kPiece ? superblocks - first : kPiece);
       for (int k = 0; k < 4; ++k) {
         const Block* rows[4];
-        for (int s = 0; s < 4; ++s) rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
+        const uint8_t* next[4];
+        for (int s = 0; s < 4; ++s) {
+          rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
+          next[s] = streams.next(args, group, s, k, size_t(first) * sizeof(Block), kPiece * sizeof(Block));
+        }
         for (int i = 0; i < count; ++i) {
           const int64_t at = (first + i) * 256;
           for (int s = 0; s < 4; ++s) {
             const Block* b = rows[s] + i;
             const int r = 4 * s + k;
-            prefetch_ahead(reinterpret_cast<const uint8_t*>(b), sizeof(Block), kStreamAhead);
+            prefetch(next[s] + size_t(i) * sizeof(Block), sizeof(Block));
             Isa::I32 scales = Isa::set_i(1);
             if constexpr (kSubs > 1) scales = C::sub_scales(b, mins[r] + i * kSubs);
             if constexpr (kSubs > 1 && !is_wide<C>()) scales = Isa::low_halves(scales);
@@ -261,7 +272,7 @@ void rows_ternary(const MatmulArgs& args) {
       for (int64_t i = 0; i < blocks; ++i) {
         for (int s = 0; s < 4; ++s) {
           const Block* b = rows[s] + i;
-          if (i % 2 == 0) prefetch_ahead(reinterpret_cast<const uint8_t*>(b), 64, kStreamAhead);
+          if (i % 2 == 0) prefetch(reinterpret_cast<const uint8_t*>(b) + kAhead, 64);
           const Isa::U8 low = C::template codes<0>(b), high = C::template codes<1>(b);
           for (int c = 0; c < NC; ++c) {
             const int8_t* a = args.q.codes + c * padded + i * 128;
