@@ -1,15 +1,9 @@
 // The same ids as the peer for random texts, valid and invalid, for every kind of vocabulary and every
 // pre-tokenizer; the same text back. NIBBLE_PEER_STRINGS sets how many texts each case sees (a million take
 // some minutes).
-#include <atomic>
 #include <cstdlib>
-#include <thread>
 
-#include "formats/gguf.h"
-#include "peer_fixture.h"
-#include "random_text.h"
-#include "text/tokenizer.h"
-#include "text/vocabulary_reader.h"
+#include "tokenizer_pair.h"
 
 namespace nibble::peer {
 namespace {
@@ -26,36 +20,7 @@ size_t string_count(const std::string& pre) {
   return pre == "tekken" || pre == "gpt-4o" ? 2000 : 20000;
 }
 
-// A vocabulary as both programs have it.
-struct Pair {
-  GgufFile file;
-  Tokenizer ours;
-  Model theirs;
-};
-
-Result<Pair> open_pair(const PeerApi& api, const Case& test) {
-  const std::string path = shared_file("tokenizers/" + test.vocabulary);
-  NIBBLE_TRY(GgufFile file, GgufFile::open(path));
-  NIBBLE_TRY(const VocabularyData data, read_vocabulary(file));
-  NIBBLE_TRY(Tokenizer ours, Tokenizer::create(data, {.pre = test.pre}));
-  NIBBLE_TRY(Model theirs, Model::load(api, {.path = path, .vocab_only = true, .pre = test.pre}));
-  return Pair{std::move(file), std::move(ours), std::move(theirs)};
-}
-
-std::vector<std::string> token_texts(const Tokenizer& tokenizer) {
-  std::vector<std::string> texts;
-  for (TokenId id = 0; id < static_cast<TokenId>(tokenizer.size()); ++id) {
-    texts.emplace_back(tokenizer.piece(id));
-    if (texts.back().empty()) texts.back() = tokenizer.token_text(id);
-  }
-  return texts;
-}
-
-std::string joined(const std::vector<Token>& ids) {
-  std::string out;
-  for (const Token id : ids) out.append(out.empty() ? "" : " ").append(std::to_string(id));
-  return out;
-}
+std::string vocabulary_path(const Case& test) { return shared_file("tokenizers/" + test.vocabulary); }
 
 std::string test_name(const Case& test) {
   std::string name = test.vocabulary.substr(11, test.vocabulary.size() - 16) + "_" + test.pre +
@@ -64,69 +29,20 @@ std::string test_name(const Case& test) {
   return name;
 }
 
-// Compares ids; counts what it could not compare.
-class Comparison {
- public:
-  Comparison(const Pair& pair, bool special) : pair_(pair), special_(special) {}
-  // Empty when both give the same ids for the text, or when the peer throws.
-  std::string difference(const std::string& text) {
-    std::vector<Token> theirs;
-    if (!tokenize_one(pair_.theirs, text, {.special = special_, .bos = special_}, theirs)) {
-      ++refused_;
-      return "";
-    }
-    const std::vector<TokenId> ours =
-        pair_.ours.encode(text, {.add_special = special_, .parse_special = special_});
-    if (ours == theirs) return "";
-    return escaped(text) + "\n  ours   " + joined(ours) + "\n  theirs " + joined(theirs);
-  }
-  size_t refused() const { return refused_; }
-
- private:
-  const Pair& pair_;
-  bool special_;
-  size_t refused_ = 0;
-};
-
 class SameIds : public testing::TestWithParam<Case> {};
 
 TEST_P(SameIds, OnRandomTexts) {
   PEER_OR_SKIP(api);
-  NEED_FILE(shared_file("tokenizers/" + GetParam().vocabulary));
-  const auto pair = open_pair(api, GetParam());
+  NEED_FILE(vocabulary_path(GetParam()));
+  const auto pair = open_pair(api, vocabulary_path(GetParam()), GetParam().pre);
   ASSERT_TRUE(pair) << pair.error().message;
-  const std::vector<std::string> pieces = token_texts(pair->ours);
-  const size_t count = string_count(GetParam().pre);
-  std::atomic<size_t> different = 0, refused = 0;
-  std::mutex mutex;
-  std::vector<std::string> reports;
-  const auto work = [&](uint64_t seed) {
-    RandomText texts(seed, pieces);
-    Comparison comparison(*pair, GetParam().special);
-    for (size_t i = 0; i < count / 2; ++i) {
-      const std::string text = texts.next();
-      if (comparison.difference(text).empty() || ++different > 5) continue;
-      const auto fails = [&](const std::string& t) { return !comparison.difference(t).empty(); };
-      const std::string report = comparison.difference(shrink(text, fails));
-      const std::lock_guard lock(mutex);
-      reports.push_back(report);
-    }
-    refused += comparison.refused();
-  };
-  {
-    std::jthread other(work, 2);
-    work(1);
-  }
-  EXPECT_EQ(different, 0u) << "of " << count << " texts; shortest forms of the first ones:";
-  for (const std::string& report : reports) ADD_FAILURE() << report;
-  // It throws on code points beyond U+10FFFF, which the generator writes on purpose.
-  EXPECT_LT(refused, count / 10);
+  expect_same_ids(*pair, GetParam().special, string_count(GetParam().pre));
 }
 
 TEST_P(SameIds, AndTheSameTextBack) {
   PEER_OR_SKIP(api);
-  NEED_FILE(shared_file("tokenizers/" + GetParam().vocabulary));
-  const auto pair = open_pair(api, GetParam());
+  NEED_FILE(vocabulary_path(GetParam()));
+  const auto pair = open_pair(api, vocabulary_path(GetParam()), GetParam().pre);
   ASSERT_TRUE(pair) << pair.error().message;
   const bool special = GetParam().special;
   size_t different = 0;
@@ -170,8 +86,8 @@ TEST_P(SameIds, AndTheSameTextBack) {
 TEST(SameIdsHarness, TellsPreTokenizersApart) {
   PEER_OR_SKIP(api);
   NEED_FILE(shared_file("tokenizers/ggml-vocab-gpt-2.gguf"));
-  auto pair = open_pair(api, {"ggml-vocab-gpt-2.gguf", "gpt-2", false});
-  auto other = open_pair(api, {"ggml-vocab-gpt-2.gguf", "qwen2", false});
+  auto pair = open_pair(api, shared_file("tokenizers/ggml-vocab-gpt-2.gguf"), "gpt-2");
+  auto other = open_pair(api, shared_file("tokenizers/ggml-vocab-gpt-2.gguf"), "qwen2");
   ASSERT_TRUE(pair && other);
   pair->theirs = std::move(other->theirs);
   Comparison comparison(*pair, false);
