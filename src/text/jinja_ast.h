@@ -1,5 +1,5 @@
-// The syntax tree of a template. Depth is bounded when it is built (kMaxSyntaxDepth), so walking it may
-// recurse.
+// The syntax tree of a template. Depth is bounded when it is built (kMaxSyntaxDepth, kMaxNesting), so walking
+// it may recurse.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -14,7 +14,8 @@
 
 namespace nibble::jinja {
 
-constexpr uint32_t kMaxSyntaxDepth = 200;  // operators within operators, blocks within blocks
+constexpr uint32_t kMaxSyntaxDepth = 200;  // operators in a row or within each other
+constexpr uint32_t kMaxNesting = 100;      // brackets and blocks within each other
 
 struct Expression;
 using ExpressionPtr = std::unique_ptr<Expression>;

@@ -31,6 +31,9 @@ struct CallArguments {
   bool flag(size_t index, std::string_view name) const;  // truth of the argument, false when not given
 };
 
+// Undefined, without a temporary Value: g++ 12 takes one for uninitialized when the sanitizers are on.
+inline Result<Value> undefined() { return Result<Value>(std::in_place); }
+
 // A function value. `from` is the scope of the call: macros see the variables of their caller.
 struct Callable {
   virtual ~Callable() = default;

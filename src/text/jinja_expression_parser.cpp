@@ -91,8 +91,8 @@ std::unexpected<Error> ExpressionParser::unexpected(std::string_view wanted) con
 }
 
 Status ExpressionParser::enter() {
-  if (++nesting_ > kMaxSyntaxDepth) {
-    return fail_at(ErrorKind::kLimit, current().at, "nested deeper than ", kMaxSyntaxDepth, " levels");
+  if (++nesting_ > kMaxNesting) {
+    return fail_at(ErrorKind::kLimit, current().at, "nested deeper than ", kMaxNesting, " levels");
   }
   return {};
 }

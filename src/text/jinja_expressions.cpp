@@ -19,12 +19,12 @@ Result<Value> attribute_of(const Value& object, const std::string& name, Budget&
     if (const Value* present = object.as_dict().find(name)) return *present;
   } else if (object.is_namespace()) {
     const Value* present = object.as_namespace().attributes.find(name);
-    return present ? *present : Value();
+    return present ? Result<Value>(*present) : undefined();
   }
   if (name == "length" && (object.is_string() || object.is_list())) {
     return apply_filter("length", object, {}, budget);
   }
-  if (!is_method_attribute(object, name)) return Value();
+  if (!is_method_attribute(object, name)) return undefined();
   NIBBLE_CHECK_OK(budget.allocate(sizeof(BoundMethod)));
   return Value(std::make_shared<const BoundMethod>(object, name));
 }
@@ -47,7 +47,7 @@ Result<Value> Interpreter::evaluate_node(const Name& node, Scope& scope) {
     if (const LoopTurn* turn = scope.find_turn()) return budget_.dict(turn->dict());
   }
   const Value* found = scope.find(node.symbol);
-  return found ? *found : Value();
+  return found ? Result<Value>(*found) : undefined();
 }
 
 Result<Value> Interpreter::evaluate_node(const Attribute& node, Scope& scope) {
@@ -203,7 +203,7 @@ Result<Value> Interpreter::evaluate_node(const Conditional& node, Scope& scope) 
   NIBBLE_TRY(const Value condition, evaluate(*node.condition, scope));
   if (is_truthy(condition)) return evaluate(*node.value, scope);
   if (node.otherwise) return evaluate(*node.otherwise, scope);
-  return Value();
+  return undefined();
 }
 
 Result<Value> Interpreter::evaluate_node(const ListLiteral& node, Scope& scope) {

@@ -21,13 +21,13 @@ Result<Value> filter_length(const Value& operand, const CallArguments&, Budget& 
 Result<Value> filter_first(const Value& operand, const CallArguments&, Budget& budget) {
   if (operand.is_string()) return subscript(operand, Value(0), budget);
   NIBBLE_TRY(const List items, iterate(operand, budget));
-  return items.empty() ? Value() : items.front();
+  return items.empty() ? undefined() : Result<Value>(items.front());
 }
 
 Result<Value> filter_last(const Value& operand, const CallArguments&, Budget& budget) {
   if (operand.is_string()) return subscript(operand, Value(-1), budget);
   NIBBLE_TRY(const List items, iterate(operand, budget));
-  return items.empty() ? Value() : items.back();
+  return items.empty() ? undefined() : Result<Value>(items.back());
 }
 
 Result<Value> filter_list(const Value& operand, const CallArguments&, Budget& budget) {
@@ -264,7 +264,7 @@ Result<Value> extreme_filter(const Value& operand, const CallArguments& argument
   NIBBLE_TRY(const std::string attribute, attribute_argument(arguments, 1));
   NIBBLE_TRY(const List keys, keys_of(items, attribute, budget));
   NIBBLE_TRY(const auto order, sorted_order(keys, arguments.flag(0, "case_sensitive"), kLargest, budget));
-  return order.empty() ? Value() : items[order.front()];
+  return order.empty() ? undefined() : Result<Value>(items[order.front()]);
 }
 
 Result<Value> filter_batch(const Value& operand, const CallArguments& arguments, Budget& budget) {

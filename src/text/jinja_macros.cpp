@@ -110,9 +110,9 @@ Result<Value> Interpreter::call_macro(const Macro& macro, const CallArguments& a
                 " levels deep");
   }
   Scope scope(&parent);
-  NIBBLE_CHECK_OK(bind_parameters(macro, arguments, scope));
-  ++call_depth_;
-  auto text = render_text(macro.body, scope);
+  ++call_depth_;  // also while defaults are evaluated: they may call the macro
+  const Status bound = bind_parameters(macro, arguments, scope);
+  auto text = bound ? render_text(macro.body, scope) : forward_error(bound.error());
   --call_depth_;
   return text;
 }

@@ -242,18 +242,19 @@ Result<Value> subscript(const Value& object, const Value& key, Budget& budget) {
   if (object.is_list()) {
     const auto size = static_cast<int64_t>(object.as_list().size());
     if (index < 0) index += size;
-    return index >= 0 && index < size ? object.as_list()[static_cast<size_t>(index)] : Value();
+    if (index < 0 || index >= size) return undefined();
+    return object.as_list()[static_cast<size_t>(index)];
   }
   const std::string_view text = object.as_string();
   NIBBLE_CHECK_OK(budget.scan(text.size()));
   if (index < 0) index += static_cast<int64_t>(code_point_count(text));
-  if (index < 0) return Value();
+  if (index < 0) return undefined();
   for (size_t at = 0; at < text.size(); --index) {
     const CodePoint code = code_point_at(text, at);
     if (index == 0) return budget.text(std::string(text.substr(at, code.length)));
     at += code.length;
   }
-  return Value();
+  return undefined();
 }
 
 Value attribute_path(const Value& item, std::string_view path) {

@@ -7,7 +7,7 @@
 
 namespace nibble::jinja {
 
-// Errors: kBadFile with line and column, kLimit for nesting beyond kMaxSyntaxDepth.
+// Errors: kBadFile with line and column, kLimit for nesting beyond kMaxSyntaxDepth or kMaxNesting.
 Result<Program> parse_program(std::string_view source);
 
 }  // namespace nibble::jinja
