@@ -33,9 +33,9 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--build", default=os.path.join(here, "..", "..", "build"), help="folder of both programs")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("flags", nargs=argparse.REMAINDER, help="after --: flags for both programs")
-    options = parser.parse_args()
-    flags = [flag for flag in options.flags if flag != "--"]
+    given = sys.argv[1:]
+    split = given.index("--") if "--" in given else len(given)
+    options, flags = parser.parse_args(given[:split]), given[split + 1:]
     programs = {
         "nibble": [os.path.join(options.build, "nibble"), "bench", options.model, "--output-format", "json"],
         "peer": [os.path.join(options.build, "nibble_peer"), "bench", options.model],
