@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/quote.h"
 #include "text/tokenizer_model.h"
 #include "text/tokenizer_special.h"
 
@@ -108,8 +109,8 @@ Result<Tokenizer> Tokenizer::create(const VocabularyData& data, const TokenizerO
     habit_eos = true;
     s.strips_leading_space = data.add_space_prefix.value_or(false);
   } else {
-    return fail(ErrorKind::kUnsupported, "tokenizer.ggml.model '", data.model,
-                "' is not supported; nibble knows llama, gpt2, bert and t5");
+    return fail(ErrorKind::kUnsupported, "tokenizer.ggml.model ", quoted(data.model),
+                " is not supported; nibble knows llama, gpt2, bert and t5");
   }
   NIBBLE_TRY(s.add_bos, adds(data.add_bos, habit_bos, special.bos, "tokenizer.ggml.add_bos_token",
                              "tokenizer.ggml.bos_token_id"));

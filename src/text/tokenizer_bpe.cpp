@@ -3,6 +3,7 @@
 // merges first.
 #include <array>
 
+#include "base/quote.h"
 #include "text/pretokenizer.h"
 #include "text/tokenizer_model.h"
 #include "text/unicode.h"
@@ -166,8 +167,8 @@ Result<std::unique_ptr<TokenizerModel>> make_bpe(const VocabularyData& data, con
   if (!rules) {
     std::string known;
     for (const Pretokenizer& p : pretokenizers()) known += (known.empty() ? "" : ", ") + std::string(p.name);
-    return fail(ErrorKind::kUnsupported, "tokenizer.ggml.pre: no pre-tokenizer is named '", pre,
-                "'; choose the nearest with the override, one of ", known);
+    return fail(ErrorKind::kUnsupported, "tokenizer.ggml.pre: no pre-tokenizer is named ", quoted(pre),
+                "; choose the nearest with the override, one of ", known);
   }
   if (data.merges.size() > kMaxMerges)
     return fail(ErrorKind::kLimit, "tokenizer.ggml.merges: ", data.merges.size(), " merges, the limit is ",
