@@ -138,6 +138,7 @@ Status Interpreter::append(std::string& out, std::string_view text) {
     return fail(ErrorKind::kLimit, "more than ", budget_.limits().output_bytes, " bytes of output");
   }
   NIBBLE_CHECK_OK(budget_.scan(text.size()));
+  NIBBLE_CHECK_OK(budget_.allocate(text.size()));
   out += text;
   return {};
 }

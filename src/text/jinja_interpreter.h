@@ -84,7 +84,7 @@ class Interpreter {
   Status append(std::string& out, const Value& value);
   Status assign(const Expression& target, Value value, Scope& scope);
   Status bind_loop_targets(const For& node, const Value& item, Scope& scope);
-  Result<List> loop_items(const For& node, Scope& scope);
+  Result<Value> loop_items(const For& node, Scope& scope);
   Result<Value> render_text(const Body& body, Scope& scope);  // of a set, macro, call or filter block
   Result<Value> apply_filters(const std::vector<FilterCall>& filters, Value value, Scope& scope);
   static Value namespace_callable();

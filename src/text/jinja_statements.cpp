@@ -100,26 +100,28 @@ Status Interpreter::bind_loop_targets(const For& node, const Value& item, Scope&
 }
 
 // The items to loop over, those the condition of the for tag lets through.
-Result<List> Interpreter::loop_items(const For& node, Scope& scope) {
+// A list is shared, not copied: loops within loops over a long one would hold as many copies.
+Result<Value> Interpreter::loop_items(const For& node, Scope& scope) {
   NIBBLE_TRY(const Value iterable, evaluate(*node.iterable, scope));
   if (!iterable.is_list() && !iterable.is_dict()) {
     return fail(ErrorKind::kInvalidArgument, "cannot loop over a value of kind ", iterable.kind_name());
   }
-  NIBBLE_TRY(List items, iterate(iterable, budget_));
-  if (!node.condition) return items;
+  NIBBLE_TRY(const Value all, apply_filter("list", iterable, {}, budget_));
+  if (!node.condition) return all;
   List kept;
-  for (Value& item : items) {
+  for (const Value& item : all.as_list()) {
     Scope turn(&scope);
     NIBBLE_CHECK_OK(bind_loop_targets(node, item, turn));
     NIBBLE_TRY(const Value keep, evaluate(*node.condition, turn));
-    if (is_truthy(keep)) kept.push_back(std::move(item));
+    if (is_truthy(keep)) kept.push_back(item);
   }
-  return kept;
+  return budget_.list(std::move(kept));
 }
 
 Result<Interpreter::Flow> Interpreter::run_node(const For& node, Scope& outer, std::string& out) {
   Scope scope(&outer);
-  NIBBLE_TRY(const List items, loop_items(node, scope));
+  NIBBLE_TRY(const Value list, loop_items(node, scope));
+  const List& items = list.as_list();
   bool completed = false;
   for (size_t i = 0; i < items.size(); ++i) {
     constexpr uint64_t kTurnCost = 4;

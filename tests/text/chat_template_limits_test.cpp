@@ -183,6 +183,14 @@ TEST(ChatTemplateLimits, Memory) {
       "{% set s = ('x' * 1000000) | list %}{{ (s + s + s + s) | tojson(indent=100) }}",
   };
   for (const auto bomb : kBombs) expect_error(bomb, ErrorKind::kLimit, "more than");
+  // Loops and texts within each other, each of which holds what it has until it ends.
+  expect_error("{% set big = range(100000) %}{% macro m() %}" +
+                   repeated("{% for x in big if x > 90000 %}", 40) + "{{ m() }}" +
+                   repeated("{% endfor %}", 40) + "{% endmacro %}{{ m() }}",
+               ErrorKind::kLimit, "more than");
+  expect_error(
+      "{% set s = 'x' * 60000000 %}" + repeated("{% set t %}{{ s }}", 50) + repeated("{% endset %}", 50),
+      ErrorKind::kLimit, "more than");
   expect_error("{% set ns = namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s = [ns.s] %}{% endfor %}",
                ErrorKind::kLimit, "nested deeper than 100 levels");
 }
