@@ -57,9 +57,24 @@ NIBBLE_INLINE Isa::I32 dot_panel(Isa::I32 acc, Isa::U8 w, Isa::U8 a) {
   return Isa::dot_u7(acc, w, a);
 }
 
+// An ISA may multiply a tile by other means than its dot: the integers are the same.
+template <class V>
+concept HasTileMatmul = requires(const uint8_t (*codes)[64], const int8_t* a, typename V::I32* x) {
+  V::template tile_matmul<2, 4>(codes, a, int64_t{}, x);
+};
+
+template <class V, int NC, int STEPS>
+NIBBLE_INLINE void tile_matmul(const Panel& panel, int k0, const int8_t* a, int64_t column_stride, typename V::I32 (*x)[NC]) {
+  for (int p = 0; p < kPanels; ++p) V::template tile_matmul<NC, STEPS>(panel.codes[p] + k0, a + 4 * k0, column_stride, x[p]);
+}
+
 // x[panel][column] += dot of k-steps [k0, k0 + STEPS) with the columns' codes at a[column].
 template <bool SIGNED, int NC, int STEPS>
 NIBBLE_INLINE void tile_dot(const Panel& panel, int k0, const int8_t* a, int64_t column_stride, Isa::I32 (*x)[NC]) {
+  if constexpr (HasTileMatmul<Isa>) {
+    tile_matmul<Isa, NC, STEPS>(panel, k0, a, column_stride, x);
+    return;
+  }
 #pragma GCC unroll 8
   for (int k = 0; k < STEPS; ++k) {
     Isa::U8 w[kPanels];

@@ -1,4 +1,4 @@
-// ARMv8.2 with dot product, four registers a vector.
+// ARMv8.2 with dot product, four registers a vector; with i8mm the tiles of many columns use 2x2x8 matrix multiply.
 #pragma once
 #include <arm_neon.h>
 
@@ -10,7 +10,12 @@ namespace {
 struct Isa {
   static constexpr int kSignedBias = 0;
   static constexpr int kPeakAccumulators = 6;
-  static constexpr int kMaxRowColumns = 3, kTilePanels = 1, kTileColumns = 3;
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+  static constexpr int kTileColumns = 4;
+#else
+  static constexpr int kTileColumns = 3;
+#endif
+  static constexpr int kMaxRowColumns = 3, kTilePanels = 1;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
   static constexpr int kAttentionRows = 2, kAttentionVectors = 2;
 
@@ -221,6 +226,37 @@ struct Isa {
       }
     for (int i = 0; i < 16; ++i) v[i] = t[i];
   }
+
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+  // x[c] += codes (k-step, (row, 4)) times column c's bytes at a + c * stride, over STEPS (even) steps of 4. One instruction
+  // multiplies 2 rows by 2 columns over 8 values: pairs of steps are zipped to 8 bytes a row, columns go in pairs.
+  template <int NC, int STEPS>
+  static NIBBLE_INLINE void tile_matmul(const uint8_t (*codes)[64], const int8_t* a, int64_t stride, I32* x) {
+    constexpr int kPairs = (NC + 1) / 2;
+    int32x4_t acc[kPairs][8];
+    for (auto& pair : acc) for (auto& sum : pair) sum = vdupq_n_s32(0);
+    for (int k = 0; k < STEPS; k += 2) {
+      int8x16_t columns[kPairs];
+      for (int c = 0; c < kPairs; ++c) {
+        const int8_t* first = a + 2 * c * stride + 4 * k;
+        columns[c] = vcombine_s8(vld1_s8(first), vld1_s8(2 * c + 1 < NC ? first + stride : first));
+      }
+      QUARTERS {
+        const uint32x4_t even = vreinterpretq_u32_u8(vld1q_u8(codes[k] + 16 * i)), odd = vreinterpretq_u32_u8(vld1q_u8(codes[k + 1] + 16 * i));
+        const int8x16_t low = vreinterpretq_s8_u32(vzip1q_u32(even, odd)), high = vreinterpretq_s8_u32(vzip2q_u32(even, odd));
+        for (int c = 0; c < kPairs; ++c) {
+          acc[c][2 * i] = vmmlaq_s32(acc[c][2 * i], low, columns[c]);
+          acc[c][2 * i + 1] = vmmlaq_s32(acc[c][2 * i + 1], high, columns[c]);
+        }
+      }
+    }
+    for (int c = 0; c < NC; ++c)
+      QUARTERS {
+        const int32x4_t low = acc[c / 2][2 * i], high = acc[c / 2][2 * i + 1];
+        x[c].v[i] = vaddq_s32(x[c].v[i], c % 2 == 0 ? vuzp1q_s32(low, high) : vuzp2q_s32(low, high));
+      }
+  }
+#endif
 #undef QUARTERS
 };
 
