@@ -17,6 +17,9 @@ namespace {
 // a file.
 class Charsmap {
  public:
+  // Longer replacements are not taken: they bound what a text can grow to. Unicode's longest has 33 bytes.
+  static constexpr size_t kMaxReplacement = 64;
+
   struct Match {
     size_t length = 0;  // bytes of the text; 0: no match
     std::string_view replacement;
@@ -52,7 +55,7 @@ class Charsmap {
       const size_t start = array_[node] & 0x7FFFFFFFu;
       if (start >= replacements_.size()) break;
       const size_t end = replacements_.find('\0', start);
-      if (end == replacements_.npos) break;
+      if (end == replacements_.npos || end - start > kMaxReplacement) break;
       match = {i + 1 - at, std::string_view(replacements_).substr(start, end - start)};
     }
     return match;
@@ -93,7 +96,9 @@ class UnigramModel final : public TokenizerModel {
   std::string piece_of_normal(std::string_view token) const override { return unmark_spaces(token); }
 
  private:
-  void normalize(std::string_view text, std::string& out) const;
+  void encode_part(std::string_view text, bool first, TokenizerScratch& scratch,
+                   std::vector<TokenId>& ids) const;
+  void normalize(std::string_view text, bool prefix, std::string& out) const;
   void find_best(std::string_view text, std::vector<UnigramStep>& best) const;
 
   const VocabularyTokens& tokens_;
@@ -103,9 +108,9 @@ class UnigramModel final : public TokenizerModel {
   float unknown_score_;
 };
 
-void UnigramModel::normalize(std::string_view text, std::string& out) const {
+void UnigramModel::normalize(std::string_view text, bool prefix, std::string& out) const {
   out.clear();
-  bool in_word = false, prefixed = false;
+  bool in_word = false, prefixed = !prefix;
   const auto add = [&](std::string_view bytes) {
     for (const char c : bytes) {
       if (c == ' ') {
@@ -113,7 +118,7 @@ void UnigramModel::normalize(std::string_view text, std::string& out) const {
         if (!merge_spaces_) out += kSpaceMark;
         continue;
       }
-      if (!in_word && (merge_spaces_ || (prefix_space_ && !prefixed))) {
+      if (!in_word && (merge_spaces_ || !prefixed)) {
         out += kSpaceMark;
         prefixed = true;
       }
@@ -167,9 +172,18 @@ void UnigramModel::find_best(std::string_view text, std::vector<UnigramStep>& be
   }
 }
 
+// Every byte of a text costs some 20 bytes here, more where the map writes it longer, so long texts go in
+// parts.
 void UnigramModel::encode(std::string_view text, bool /*first*/, TokenizerScratch& scratch,
                           std::vector<TokenId>& ids) const {
-  normalize(text, scratch.text);
+  constexpr size_t kPart = size_t(1) << 24;
+  for (size_t at = 0; at < text.size(); at += kPart)
+    encode_part(text.substr(at, kPart), at == 0, scratch, ids);
+}
+
+void UnigramModel::encode_part(std::string_view text, bool first, TokenizerScratch& scratch,
+                               std::vector<TokenId>& ids) const {
+  normalize(text, first && prefix_space_, scratch.text);
   if (scratch.text.empty()) return;
   auto& best = scratch.best;
   find_best(scratch.text, best);
