@@ -176,6 +176,15 @@ class Export(unittest.TestCase):
         fresh = next(t for t in new.tokens if t not in old.ids)
         self.assertTrue(torch.allclose(rows[new.ids[fresh]], before[old.pieces(fresh)].mean(0)))
 
+    def test_amplifying_the_embedding_keeps_the_size_of_the_logits(self):
+        import checkpoint
+        model = self.model(False)
+        ids = torch.randint(0, len(self.tokenizer), (1, 20))
+        with torch.no_grad():
+            before = model(ids).std()
+            after = checkpoint.amplify_embedding(model, 4.0)(ids).std()
+        self.assertAlmostEqual(float(after / before), 1.0, delta=0.3)
+
     def test_the_ternary_sibling_starts_near_the_float_model(self):
         import checkpoint
         model = self.model(False)

@@ -65,6 +65,14 @@ def retokenized(model, old, new):
     return carried
 
 
+@torch.no_grad()
+def amplify_embedding(model, factor):
+    """Lets tokens weigh `factor` times more beside what the layers write; the tied head's scale stays as it is."""
+    model.token_embd.weight *= factor
+    model.output_norm.weight /= factor
+    return model
+
+
 def thaw(model):
     """Makes a ternary model that was read from a file trainable: latent weights that round to the same codes and scale."""
     for module in model.modules():

@@ -214,6 +214,10 @@ class Model(nn.Module):
             if p.dim() == 2:
                 out = name.endswith(("attn_output.weight", "ffn_down.weight"))
                 nn.init.normal_(p, std=0.02 / math.sqrt(2 * config.layers) if out else 0.02)
+        # Tokens must weigh something beside what the layers write: with the usual 0.02 the first layer drowned them, names
+        # could not be told apart any more, and nothing was ever copied. The last norm keeps the tied head's logits small.
+        nn.init.normal_(self.token_embd.weight, std=1.0)
+        nn.init.constant_(self.output_norm.weight, 1 / 32)
         cos, sin = rope_table(config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)

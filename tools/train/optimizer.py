@@ -52,18 +52,23 @@ class Muon:
 class Optimizer:
     """Both optimizers behind one learning-rate factor between 0 and 1."""
 
-    def __init__(self, model, muon_lr=0.02, adam_lr=4e-3):
+    def __init__(self, model, muon_lr=0.02):
         matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk.")]
-        chosen = {id(p) for p in matrices}
+        norms = [p for p in model.parameters() if p.dim() == 1]
         self.muon = Muon(matrices, muon_lr)
-        self.adam = torch.optim.AdamW([p for p in model.parameters() if id(p) not in chosen], lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0)
-        self.adam_lr = adam_lr
+        # Adam's steps are absolute, so they follow the size of what they change.
+        table = model.token_embd.weight
+        groups = [dict(params=[table], lr=0.05 * float(table.detach().square().mean().sqrt()))]
+        groups += [dict(params=[p], lr=4e-3 * float(p.detach().abs().mean())) for p in norms]
+        self.adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+        self.adam_lr = [g["lr"] for g in groups]
         self.parameters = list(model.parameters())
 
     def step(self, factor, workers):
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.muon.lr = self.muon.base * factor
-        self.adam.param_groups[0]["lr"] = self.adam_lr * factor
+        for group, lr in zip(self.adam.param_groups, self.adam_lr):
+            group["lr"] = lr * factor
         self.muon.step(workers)
         self.adam.step()
         for p in self.parameters:

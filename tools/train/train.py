@@ -23,7 +23,7 @@ from optimizer import Optimizer  # noqa: E402
 from tokenizer import Tokenizer, train_merges  # noqa: E402
 from workers import Workers  # noqa: E402
 
-WARMUP_STEPS = 60
+WARMUP_STEPS = 40
 
 
 def options():
@@ -34,6 +34,7 @@ def options():
     p.add_argument("--ternary", action="store_true", help="train the ternary sibling (with --start-from)")
     p.add_argument("--early", action="store_true", help="the smaller world of the first stage")
     p.add_argument("--retokenize", action="store_true", help="with --start-from: train a new tokenizer on the corpus as it is now")
+    p.add_argument("--amplify", type=float, default=1.0, help="with --start-from: factor on the embedding's share of the residual stream")
     p.add_argument("--teacher", help="checkpoint or GGUF file of the same vocabulary that guides the training")
     p.add_argument("--peak", type=float, default=1.0, help="factor on the peak learning rates")
     p.add_argument("--steps", type=int, default=0, help="stop after so many steps of this run (0: the budget decides)")
@@ -63,6 +64,8 @@ def start(o, path, device):
         if o.retokenize:
             old, tokenizer = tokenizer, new_tokenizer(o.early)
             model = checkpoint.retokenized(model, old, tokenizer)
+        if o.amplify != 1:
+            checkpoint.amplify_embedding(model, o.amplify)
         if o.ternary and not model.config.ternary:
             texts = data.documents(data.TRAIN_SEED, 8, False)
             sample = torch.tensor([(tokenizer.encode("".join(texts)) * 2)[:model.config.context]], device=device)
