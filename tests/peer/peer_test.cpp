@@ -60,7 +60,7 @@ TEST(Peer, TellsTheStoryThatTheSmallModelIsKnownFor) {
   ASSERT_TRUE(model) << model.error().message;
   std::vector<Token> ids;
   ASSERT_TRUE(tokenize_one(*model, "Once upon a time", {.bos = true}, ids));
-  const auto told = greedy_ids(*model, {}, ids, 60, false);
+  const auto told = greedy_ids(*model, {.threads = 1}, ids, 60, false);
   ASSERT_TRUE(told) << told.error().message;
   EXPECT_TRUE(
       detokenize_one(*model, *told, false)
