@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/error.h"
@@ -21,5 +22,8 @@ Status encode_values(FormatId format, std::span<const float> values, std::span<s
 // threads. `importance`: one weight per value of a row, shared by all rows (row_length values), or empty.
 Status encode_rows(ThreadPool& pool, FormatId format, uint64_t row_length, std::span<const float> values,
                    std::span<std::byte> out, std::span<const float> importance = {});
+
+// Index of the first NaN or infinity.
+std::optional<size_t> find_not_finite(std::span<const float> values);
 
 }  // namespace nibble
