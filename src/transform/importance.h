@@ -1,0 +1,61 @@
+// Importance matrices: how strongly each input of each weight matrix is driven, as the mean of its squares
+// over a text. Quantization weighs errors by it. Stored as GGUF in the form llama.cpp writes and reads: for
+// every matrix the tensors NAME.in_sum2 (inputs, matrices) and NAME.counts (1, matrices), with several
+// matrices where experts are stacked.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/engine.h"
+
+namespace nibble {
+
+class ImportanceMatrix {
+ public:
+  // Errors: not such a file, sums without counts, values that are negative or not finite.
+  static Result<ImportanceMatrix> load(const std::string& path);
+  Status save(const std::string& path) const;
+
+  // Mean squares of the inputs of a tensor, (matrices, row_length); empty where there are none. kBadFile when
+  // they do not fit the tensor's shape.
+  Result<std::span<const float>> weights(const TensorView& tensor) const;
+
+  // Adds the squares of `columns` inputs to the sums of a matrix.
+  void add(std::string_view tensor, std::span<const double> squares, uint64_t columns);
+
+  size_t size() const { return entries_.size(); }
+  uint32_t chunks = 0;      // of the text
+  uint32_t chunk_size = 0;  // tokens
+  std::string dataset;      // where the text came from
+
+ private:
+  struct Entry {
+    std::vector<double> sums;    // (matrices, inputs)
+    std::vector<double> counts;  // (matrices)
+    std::vector<float> means;
+  };
+  static void set_means(Entry& entry);
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+struct ImportanceOptions {
+  int64_t context = 512;    // tokens of a chunk
+  int64_t chunks = 0;       // at most; 0: the whole text
+  int64_t save_every = 10;  // chunks
+  bool resume = false;      // go on from the file at `path`, made from the same text
+};
+
+// Runs the text through the model, chunk by chunk, and saves what it has every few chunks: an interrupted run
+// can be resumed. progress(chunk, chunks) after each.
+Result<ImportanceMatrix> collect_importance(Engine& engine, std::string_view text, const std::string& dataset,
+                                            const ImportanceOptions& options, const std::string& path,
+                                            const std::function<void(int64_t, int64_t)>& progress = {});
+
+}  // namespace nibble

@@ -1,0 +1,78 @@
+// A model file into another format: `nibble quantize`. A plan says what each tensor becomes (recipe,
+// overrides, fallbacks, or formats chosen for a size); running it streams the file, on all threads, holding a
+// few megabytes of one tensor.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "formats/gguf.h"
+#include "transform/importance.h"
+#include "transform/recipes.h"
+
+namespace nibble {
+
+struct QuantizeOptions {
+  std::string recipe = {};                  // may be empty with a target size
+  std::vector<std::string> overrides = {};  // "PATTERN=FORMAT", the first that matches counts
+  std::vector<std::string> keep = {};       // patterns of tensors that stay as they are
+  std::string size = {};                    // target size of the file, "4.1GiB"; empty: none
+  float bits_per_weight = 0;                // target, over all tensors; 0: none
+  std::string importance = {};              // file of an importance matrix; empty: errors weigh alike
+  bool allow_non_finite = false;            // NaN and infinities become zeros instead of an error
+  bool dry_run = false;                     // for callers: plan only
+};
+
+// Of bits_per_weight; 0 is "no target".
+inline constexpr ValueRange kBitsPerWeightRange{0, 32};
+
+struct PlannedTensor {
+  const TensorView* tensor = nullptr;
+  const Format* format = nullptr;          // the input's: copied as it is
+  uint64_t bytes = 0;                      // of the output
+  std::span<const float> importance = {};  // (matrices, row_length): see ImportanceMatrix
+  bool copied() const { return format == tensor->format; }
+};
+
+struct QuantizePlan {
+  const Recipe* recipe = nullptr;  // null: formats were chosen for a size
+  std::shared_ptr<const ImportanceMatrix> importance;
+  std::vector<PlannedTensor> tensors;
+  uint64_t values = 0;
+  uint64_t input_bytes = 0, output_bytes = 0;  // of the tensors
+  uint64_t requantized = 0;  // tensors that lose once more: their input is quantized already
+  double bits_per_weight() const { return values ? 8.0 * double(output_bytes) / double(values) : 0; }
+};
+
+// A pattern matches a name that contains it; * stands for any characters and ? for one.
+bool name_matches(std::string_view pattern, std::string_view name);
+
+// "4.1GiB", "500MB", "123456": bytes.
+Result<uint64_t> parse_size(std::string_view text);
+
+// Errors: an unknown recipe or format, a pattern that matches no tensor, a size that cannot be reached. With
+// a target size the error of each tensor is measured in each format on a sample of its rows.
+Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& options, ThreadPool& pool);
+
+struct QuantizeProgress {
+  uint64_t bytes_done = 0, bytes_total = 0;  // of the input's tensors
+  const TensorView* tensor = nullptr;
+};
+struct QuantizeReport {
+  uint64_t file_bytes = 0;
+  uint64_t zeroed = 0;  // values that were not finite
+};
+
+// Writes the file at `path`, atomically; refuses one that is part of the input. Values that are not finite
+// are an error that names tensor and index unless allowed. `progress` (may be empty) is called on this
+// thread.
+Result<QuantizeReport> run_quantize(const GgufFile& file, const QuantizePlan& plan,
+                                    const QuantizeOptions& options, const std::string& path, ThreadPool& pool,
+                                    const std::function<void(const QuantizeProgress&)>& progress = {});
+
+}  // namespace nibble
