@@ -24,6 +24,22 @@ constexpr Command kCommands[] = {
     {"detokenize", kDetokenize, "[MODEL]", 1, "token ids on stdin, text on stdout", "", detokenize_command},
     {"synth", kSynth, "", 0, "write a model file with random weights, for tests and for speed", "",
      synth_command},
+    {"quantize", kQuantize, "IN OUT [RECIPE]", 3, "write a model file in other formats",
+     "RECIPE is the name of a mix (Q4_K_M, Q8_0, IQ4_XS, F16, ...) or of one format for all tensors; with "
+     "--size or --bpw\n"
+     "the formats are chosen for the least error under that size. OUT appears whole or not at all.\n",
+     quantize_command},
+    {"perplexity", kPerplexity, "[MODEL]", 1, "measure how well a model predicts a text",
+     "The text (--file, --prompt or stdin) is cut into chunks of --chunk tokens; the second half of each is "
+     "scored, each\n"
+     "token predicted from all before it in its chunk. With saved logits of a base model (--save-logits, then\n"
+     "--base-logits) also the KL divergence from it and how often the most likely token is the same.\n",
+     perplexity_command},
+    {"imatrix", kImatrix, "[MODEL]", 1, "measure what a text drives most, for quantize --imatrix",
+     "The text (--file, --prompt or stdin) runs through the model in chunks; --output is saved now and then and "
+     "--resume\n"
+     "goes on from it. llama.cpp can read the file.\n",
+     imatrix_command},
     {"bench", kBench, "[MODEL]", 1, "speed of a model, beside the limits of this machine",
      "Each row states the percent of this machine's ceiling, which is measured in the same run: the model's\n"
      "multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes longer.\n",

@@ -15,6 +15,9 @@ int inspect_command(const CommandLine& line);
 int tokenize_command(const CommandLine& line);
 int detokenize_command(const CommandLine& line);
 int synth_command(const CommandLine& line);
+int quantize_command(const CommandLine& line);
+int perplexity_command(const CommandLine& line);
+int imatrix_command(const CommandLine& line);
 int bench_command(const CommandLine& line);
 
 // line.model, or the model that comes with nibble.

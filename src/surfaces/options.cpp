@@ -7,9 +7,9 @@ namespace nibble {
 namespace {
 
 constexpr CommandSet kGenerate = kRun | kChat;
-constexpr CommandSet kTakesModel = kGenerate | kBench | kInspect | kTokenize | kDetokenize;
-constexpr CommandSet kTakesPrompt = kRun | kTokenize | kDetokenize;
-constexpr CommandSet kPrintsJson = kRun | kBench | kInspect | kTokenize | kDetokenize;
+constexpr CommandSet kTakesModel = kGenerate | kBench | kInspect | kTokenize | kDetokenize | kQuantize | kPerplexity | kImatrix;
+constexpr CommandSet kTakesPrompt = kRun | kTokenize | kDetokenize | kPerplexity | kImatrix;
+constexpr CommandSet kPrintsJson = kRun | kBench | kInspect | kTokenize | kDetokenize | kQuantize | kPerplexity;
 constexpr std::nullopt_t kAny = std::nullopt;
 
 #define TO(member) [](CommandLine& line) -> OptionTarget { return &line.member; }
@@ -18,11 +18,11 @@ constexpr std::nullopt_t kAny = std::nullopt;
 constexpr Option kOptions[] = {
     {"-m, --model", "", kAny, "FILE", kTakesModel,
      "model file (GGUF); may also stand as the first word after the command", TO(model)},
-    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kBench | kSynth,
+    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kBench | kSynth | kQuantize | kPerplexity | kImatrix,
      "threads; 0: the physical cores that affinity and cgroup quota give", TO(engine.threads)},
     {"-c, --context, --ctx-size", "", kContextRange, "N", kGenerate | kInspect | kBench,
      "positions of the context; 0: what the model was made for, less where memory is short", TO(engine.context)},
-    {"-b, --batch, --batch-size", "", kBatchRange, "N", kGenerate, "prompt tokens computed in one pass", TO(engine.batch)},
+    {"-b, --batch, --batch-size", "", kBatchRange, "N", kGenerate | kPerplexity | kImatrix, "prompt tokens computed in one pass", TO(engine.batch)},
 
     {"-p, --prompt", "prompt", kAny, "TEXT", kTakesPrompt, "the text; else from --file, else from stdin", TO(text.prompt)},
     {"-f, --file", "", kAny, "FILE", kTakesPrompt, "read the text from a file; - is stdin", TO(text.prompt_file)},
@@ -71,7 +71,31 @@ constexpr Option kOptions[] = {
     {"--format", "", kAny, "NAME", kSynth, "format or recipe of its tensors (Q4_K_M, Q8_0, F16, ...)", TO(synth.format)},
     {"--weight-seed", "", kAny, "N", kSynth, "seed of the random weights", TO(synth.seed)},
     {"--outliers", "", kAny, "", kSynth, "make a few input channels of every matrix 50 times larger", TO(synth.outliers)},
-    {"-o, --output", "", kAny, "FILE", kSynth, "file to write", TO(output)},
+    {"-o, --output", "", kAny, "FILE", kSynth | kImatrix, "file to write", TO(output)},
+
+    {"--tensor", "", kAny, "PATTERN=FORMAT", kQuantize,
+     "format of the tensors whose names hold PATTERN (* and ? match any); the first of several that matches counts",
+     TO(quantize.overrides)},
+    {"--keep", "", kAny, "PATTERN", kQuantize, "leave these tensors as they are; may be given several times", TO(quantize.keep)},
+    {"--size", "", kAny, "SIZE", kQuantize, "choose formats for a file of at most this size (4.1GiB, 500MB)", TO(quantize.size)},
+    {"--bpw", "", kBitsPerWeightRange, "X", kQuantize, "choose formats for at most this many bits per weight",
+     TO(quantize.bits_per_weight)},
+    {"--imatrix", "", kAny, "FILE", kQuantize, "weigh errors by this importance matrix (nibble imatrix, or llama.cpp's)",
+     TO(quantize.importance)},
+    {"--allow-non-finite", "", kAny, "", kQuantize, "make NaN and infinite weights zeros instead of refusing them",
+     TO(quantize.allow_non_finite)},
+    {"--dry-run", "", kAny, "", kQuantize, "only print what each tensor would become and the size", TO(quantize.dry_run)},
+
+    {"--chunk", "", kPerplexityContextRange, "N", kPerplexity, "tokens of a chunk", TO(perplexity.context)},
+    {"--chunks", "", kChunksRange, "N", kPerplexity, "score at most so many chunks; 0: the whole text", TO(perplexity.chunks)},
+    {"--chunk", "", kPerplexityContextRange, "N", kImatrix, "tokens of a chunk", TO(importance.context)},
+    {"--chunks", "", kChunksRange, "N", kImatrix, "read at most so many chunks; 0: the whole text", TO(importance.chunks)},
+    {"--save-every", "", kChunksRange, "N", kImatrix, "save after so many chunks; 0: only at the end", TO(importance.save_every)},
+    {"--resume", "", kAny, "", kImatrix, "go on from --output, made from the same text", TO(importance.resume)},
+    {"--save-logits", "", kAny, "FILE", kPerplexity, "save the log-probabilities, for comparison with this model",
+     TO(perplexity.save_logits)},
+    {"--base-logits", "", kAny, "FILE", kPerplexity,
+     "compare with the log-probabilities saved there; the text is the one they were made from", TO(perplexity.base_logits)},
 
     {"-p, --prompts", "", kAny, "N,N", kBench, "prefill lengths; 0: none", TO(bench.prompts)},
     {"-n, --generate", "", kBenchGenerateRange, "N", kBench, "tokens decoded a sequence; 0: none", TO(bench.generate)},
@@ -81,7 +105,7 @@ constexpr Option kOptions[] = {
     {"--output-format", "", kAny, "md|csv|json", kBench, "how the rows are printed", TO(bench.format)},
 
     {"--json", "", kAny, "", kPrintsJson, "print the result as one JSON object", TO(text.json)},
-    {"-q, --quiet", "", kAny, "", kGenerate | kSynth, "nothing on stderr but errors", TO(text.quiet)},
+    {"-q, --quiet", "", kAny, "", kGenerate | kSynth | kQuantize | kPerplexity | kImatrix, "nothing on stderr but errors", TO(text.quiet)},
     {"-h, --help", "", kAny, "", ~CommandSet(0), "show this help", TO(help)},
 };
 // clang-format on

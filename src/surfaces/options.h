@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "engine/request.h"
+#include "measure/perplexity.h"
+#include "transform/quantize.h"
 #include "transform/synth.h"
 
 namespace nibble {
@@ -20,7 +22,8 @@ namespace nibble {
 // One bit a command, so that a row can name several.
 using CommandSet = uint32_t;
 inline constexpr CommandSet kRun = 1 << 0, kChat = 1 << 1, kInspect = 1 << 2, kTokenize = 1 << 3,
-                            kDetokenize = 1 << 4, kSynth = 1 << 5;
+                            kDetokenize = 1 << 4, kSynth = 1 << 5, kQuantize = 1 << 6,
+                            kPerplexity = 1 << 7, kImatrix = 1 << 9;
 
 inline constexpr CommandSet kBench = 1 << 8;
 
@@ -64,6 +67,9 @@ struct CommandLine {
   TextOptions text;
   InspectOptions inspect;
   SynthOptions synth;
+  QuantizeOptions quantize;
+  PerplexityOptions perplexity;
+  ImportanceOptions importance;
   BenchFlags bench;
   std::string output;
 };
