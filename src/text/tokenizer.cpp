@@ -116,7 +116,10 @@ Result<Tokenizer> Tokenizer::create(const VocabularyData& data, const TokenizerO
                              "tokenizer.ggml.bos_token_id"));
   NIBBLE_TRY(s.add_eos, adds(data.add_eos, habit_eos, special.eos, "tokenizer.ggml.add_eos_token",
                              "tokenizer.ggml.eos_token_id"));
-  if (data.model == "bert") s.add_eos = false;  // the separator ends a text
+  if (data.model == "bert") {  // CLS and SEP stand around every text, whatever the keys say
+    s.add_bos = special.bos != kNoToken;
+    s.add_eos = false;
+  }
   s.matcher = std::make_unique<SpecialMatcher>(data, s.tokens);
   for (size_t id = 0; id < s.tokens.size(); ++id) {
     const std::string piece = piece_of(*s.kind, s.tokens.text(TokenId(id)), s.tokens.type(TokenId(id)));

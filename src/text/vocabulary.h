@@ -46,9 +46,9 @@ struct VocabularyData {
   std::string name, architecture;        // general.name and general.architecture: some models' tokens strip
                                          // the white space beside them, and no key says so
   SpecialTokens special;
-  std::optional<bool> add_bos, add_eos, add_sep, add_space_prefix, remove_extra_whitespaces;
-  std::optional<bool> lowercase,
-      strip_accents;  // WordPiece normalization; absent: both, and as lowercase says
+  std::optional<bool> add_bos, add_eos, add_space_prefix, remove_extra_whitespaces;
+  // WordPiece normalization; absent: true, and as lowercase says.
+  std::optional<bool> lowercase, strip_accents;
 };
 
 }  // namespace nibble

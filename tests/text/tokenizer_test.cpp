@@ -143,6 +143,10 @@ TEST(WordpieceTokenizer, CoversWordsGreedily) {
             (Texts{"[CLS]", "▁the", "[SEP]"}));
   EXPECT_EQ(texts_of(*tokenizer, tokenizer->encode("[CLS]the", {.parse_special = true})),
             (Texts{"[CLS]", "▁the"}));
+  vocabulary.data().add_bos = false;
+  const auto same = vocabulary.create();
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_EQ(same->encode("the", {.add_special = true}).size(), 3u) << "CLS and SEP whatever the keys say";
 }
 
 TEST(UnigramTokenizer, TakesTheBestSum) {
