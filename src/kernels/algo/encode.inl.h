@@ -71,7 +71,7 @@ NIBBLE_INLINE void encode_mxfp4(const Tile<32, kWeighted>& tile, uint8_t* expone
   for (int step = -1; step <= 2; ++step) {
     for (int b = 0; b < 16; ++b) {
       const int exponent = int(__builtin_bit_cast(uint32_t, tops[b]) >> 23);  // 2^(exponent - 127) <= top
-      const int e = exponent - 2 + step;                  // top / 2^(e - 128) in [2^(3 - step), 2^(4 - step))
+      const int e = exponent - 2 + step;  // top / 2^(e - 128) in [2^(3 - step), 2^(4 - step))
       const int clamped = e < 2 ? 2 : e > 254 ? 254 : e;
       scales[b] = power_of_two_scale(clamped);
       tried_e[b] = float(clamped);
@@ -115,13 +115,63 @@ NIBBLE_INLINE void encode_iq4_nl(const Tile<32, kWeighted>& tile, uint16_t* bits
   for (int j = 0; j < 32; ++j) store_codes(iq4_index(tile.x[j] * inv), codes.q + j * 16);
 }
 
+// What a tile of blocks of 32 has besides its codes: scales, offsets, exponents.
+struct Factors32 {
+  uint16_t d[16], m[16];
+  uint8_t e[16];
+};
+
+inline void pack_block32(FormatId format, const Codes& codes, const Factors32& factors, int b, uint8_t* out) {
+  switch (format) {
+    case FormatId::kQ4_0:
+    case FormatId::kIQ4_NL: {
+      BlockQ4_0& block = reinterpret_cast<BlockQ4_0*>(out)[b];
+      block.d = factors.d[b];
+      pack_nibbles32(codes.q, b, block.qs);
+      break;
+    }
+    case FormatId::kQ4_1: {
+      BlockQ4_1& block = reinterpret_cast<BlockQ4_1*>(out)[b];
+      block.d = factors.d[b], block.m = factors.m[b];
+      pack_nibbles32(codes.q, b, block.qs);
+      break;
+    }
+    case FormatId::kQ5_0: {
+      BlockQ5_0& block = reinterpret_cast<BlockQ5_0*>(out)[b];
+      block.d = factors.d[b];
+      pack_nibbles32(codes.q, b, block.qs);
+      pack_fifth_bits32(codes.q, b, block.qh);
+      break;
+    }
+    case FormatId::kQ5_1: {
+      BlockQ5_1& block = reinterpret_cast<BlockQ5_1*>(out)[b];
+      block.d = factors.d[b], block.m = factors.m[b];
+      pack_nibbles32(codes.q, b, block.qs);
+      pack_fifth_bits32(codes.q, b, block.qh);
+      break;
+    }
+    case FormatId::kQ8_0: {
+      BlockQ8_0& block = reinterpret_cast<BlockQ8_0*>(out)[b];
+      block.d = factors.d[b];
+      for (int j = 0; j < 32; ++j) block.qs[j] = int8_t(codes.q[j * 16 + b]);
+      break;
+    }
+    default: {
+      BlockMXFP4& block = reinterpret_cast<BlockMXFP4*>(out)[b];
+      block.e = factors.e[b];
+      pack_nibbles32(codes.q, b, block.qs);
+      break;
+    }
+  }
+}
+
 template <bool kWeighted>
 void encode_blocks32(FormatId format, const float* values, const float* weights, int n, uint8_t* out) {
   Tile<32, kWeighted> tile;
   load_tile(values, weights, n, tile);
   Codes codes;
-  uint16_t d[16], m[16];
-  uint8_t e[16];
+  Factors32 factors;
+  auto& [d, m, e] = factors;
   switch (format) {
     case FormatId::kQ4_0:
       encode_scaled<GridQ4_0, -8>(tile, d, codes);
@@ -145,49 +195,7 @@ void encode_blocks32(FormatId format, const float* values, const float* weights,
       encode_mxfp4(tile, e, codes);
       break;
   }
-  for (int b = 0; b < n; ++b) {
-    switch (format) {
-      case FormatId::kQ4_0:
-      case FormatId::kIQ4_NL: {
-        BlockQ4_0& block = reinterpret_cast<BlockQ4_0*>(out)[b];
-        block.d = d[b];
-        pack_nibbles32(codes.q, b, block.qs);
-        break;
-      }
-      case FormatId::kQ4_1: {
-        BlockQ4_1& block = reinterpret_cast<BlockQ4_1*>(out)[b];
-        block.d = d[b], block.m = m[b];
-        pack_nibbles32(codes.q, b, block.qs);
-        break;
-      }
-      case FormatId::kQ5_0: {
-        BlockQ5_0& block = reinterpret_cast<BlockQ5_0*>(out)[b];
-        block.d = d[b];
-        pack_nibbles32(codes.q, b, block.qs);
-        pack_fifth_bits32(codes.q, b, block.qh);
-        break;
-      }
-      case FormatId::kQ5_1: {
-        BlockQ5_1& block = reinterpret_cast<BlockQ5_1*>(out)[b];
-        block.d = d[b], block.m = m[b];
-        pack_nibbles32(codes.q, b, block.qs);
-        pack_fifth_bits32(codes.q, b, block.qh);
-        break;
-      }
-      case FormatId::kQ8_0: {
-        BlockQ8_0& block = reinterpret_cast<BlockQ8_0*>(out)[b];
-        block.d = d[b];
-        for (int j = 0; j < 32; ++j) block.qs[j] = int8_t(codes.q[j * 16 + b]);
-        break;
-      }
-      default: {
-        BlockMXFP4& block = reinterpret_cast<BlockMXFP4*>(out)[b];
-        block.e = e[b];
-        pack_nibbles32(codes.q, b, block.qs);
-        break;
-      }
-    }
-  }
+  for (int b = 0; b < n; ++b) pack_block32(format, codes, factors, b, out);
 }
 
 // Two superblocks of eight sub-blocks of 32.
@@ -295,59 +303,53 @@ void encode_iq4_xs(const float* values, const float* weights, int n, BlockIQ4_XS
   }
 }
 
-template <bool kWeighted>
-bool encode_blocks_weighted(FormatId format, const float* values, const float* weights, int64_t blocks,
-                            uint8_t* out) {
-  const auto weights_at = [&](int64_t value) { return kWeighted ? weights + value : nullptr; };
-  int64_t values_in_block = 256, bytes = 0;
-  int at_once = 1;
+// How many blocks of a format are encoded together, and how large they are; none of formats without a search.
+struct Batch {
+  int blocks = 0;
+  int64_t values = 0, bytes = 0;  // of one block
+};
+inline Batch batch_of(FormatId format) {
   switch (format) {
     case FormatId::kQ4_0:
     case FormatId::kIQ4_NL:
-      bytes = sizeof(BlockQ4_0), at_once = 16;
-      break;
+      return {16, 32, sizeof(BlockQ4_0)};
     case FormatId::kQ4_1:
-      bytes = sizeof(BlockQ4_1), at_once = 16;
-      break;
+      return {16, 32, sizeof(BlockQ4_1)};
     case FormatId::kQ5_0:
-      bytes = sizeof(BlockQ5_0), at_once = 16;
-      break;
+      return {16, 32, sizeof(BlockQ5_0)};
     case FormatId::kQ5_1:
-      bytes = sizeof(BlockQ5_1), at_once = 16;
-      break;
+      return {16, 32, sizeof(BlockQ5_1)};
     case FormatId::kQ8_0:
-      bytes = sizeof(BlockQ8_0), at_once = 16;
-      break;
+      return {16, 32, sizeof(BlockQ8_0)};
     case FormatId::kMXFP4:
-      bytes = sizeof(BlockMXFP4), at_once = 16;
-      break;
+      return {16, 32, sizeof(BlockMXFP4)};
     case FormatId::kQ2_K:
-      bytes = sizeof(BlockQ2_K);
-      break;
+      return {1, 256, sizeof(BlockQ2_K)};
     case FormatId::kQ3_K:
-      bytes = sizeof(BlockQ3_K);
-      break;
+      return {1, 256, sizeof(BlockQ3_K)};
     case FormatId::kQ4_K:
-      bytes = sizeof(BlockQ4_K), at_once = 2;
-      break;
+      return {2, 256, sizeof(BlockQ4_K)};
     case FormatId::kQ5_K:
-      bytes = sizeof(BlockQ5_K), at_once = 2;
-      break;
+      return {2, 256, sizeof(BlockQ5_K)};
     case FormatId::kQ6_K:
-      bytes = sizeof(BlockQ6_K);
-      break;
+      return {1, 256, sizeof(BlockQ6_K)};
     case FormatId::kIQ4_XS:
-      bytes = sizeof(BlockIQ4_XS), at_once = 2;
-      break;
+      return {2, 256, sizeof(BlockIQ4_XS)};
     default:
-      return false;
+      return {};
   }
-  if (at_once == 16) values_in_block = 32;
-  for (int64_t first = 0; first < blocks; first += at_once) {
-    const int n = int(blocks - first < at_once ? blocks - first : at_once);
-    const float* x = values + first * values_in_block;
-    const float* w = weights_at(first * values_in_block);
-    uint8_t* target = out + first * bytes;
+}
+
+template <bool kWeighted>
+bool encode_blocks_weighted(FormatId format, const float* values, const float* weights, int64_t blocks,
+                            uint8_t* out) {
+  const Batch batch = batch_of(format);
+  if (batch.blocks == 0) return false;
+  for (int64_t first = 0; first < blocks; first += batch.blocks) {
+    const int n = int(blocks - first < batch.blocks ? blocks - first : batch.blocks);
+    const float* x = values + first * batch.values;
+    const float* w = kWeighted ? weights + first * batch.values : nullptr;
+    uint8_t* target = out + first * batch.bytes;
     switch (format) {
       case FormatId::kQ2_K:
         encode_q2_k<kWeighted>(x, w, *reinterpret_cast<BlockQ2_K*>(target));
