@@ -1,6 +1,6 @@
 // Matmul of every format at several column counts, as GMAC/s, weight bytes per second and percent of the ceiling that limits
 // it: streaming bandwidth for few columns, integer or float arithmetic for many. Ceilings are measured in the same run.
-// Usage: matmul_bench [FORMAT|all] [rows] [length] [threads]
+// Usage: matmul_bench [FORMAT|all] [rows] [length] [threads] [megabytes]; megabytes 0: one matrix, as large as it is
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -22,9 +22,9 @@ using namespace nibble;
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Several copies of one matrix, together larger than the caches, so that few-column rows really stream from memory.
-void bench_format(const Format& format, int64_t rows, int64_t length, Driver& driver, const Ceilings& ceilings) {
+void bench_format(const Format& format, int64_t rows, int64_t length, uint64_t megabytes, Driver& driver, const Ceilings& ceilings) {
   const uint64_t one = format_bytes(format, uint64_t(rows * length)).value();
-  const int copies = int(std::max<uint64_t>(1, (300u << 20) / one));
+  const int copies = int(std::max<uint64_t>(1, (megabytes << 20) / one));
   std::vector<std::byte> bytes(one * uint64_t(copies));
   std::mt19937_64 random(1);
   for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
   const Ceilings ceilings = measure_ceilings(kernels(), pool);
   std::printf("%s, %d threads; ceilings: read %.1f GB/s, int8 %.1f GMAC/s, f32 %.1f GMAC/s; %lld x %lld\n", kernels().name, pool.threads(),
               ceilings.read_gb_per_s, ceilings.int8_gmac_per_s, ceilings.f32_gmac_per_s, static_cast<long long>(rows), static_cast<long long>(length));
+  const uint64_t megabytes = argc > 5 ? std::strtoull(argv[5], nullptr, 10) : 300;
   Driver driver(kernels(), pool);
   for (const Format& format : kFormats)
-    if (format.stores_weights && (wanted == "all" || wanted == format.name)) bench_format(format, rows, length, driver, ceilings);
+    if (format.stores_weights && (wanted == "all" || wanted == format.name)) bench_format(format, rows, length, megabytes, driver, ceilings);
 }

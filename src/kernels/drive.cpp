@@ -126,6 +126,7 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
   std::atomic<int64_t> next{0};
   const auto work = [&](int thread, int threads) {
     uint8_t* const scratch = static_cast<uint8_t*>(scratch_[size_t(thread)].reserve(scratch_bytes));
+    const Format* filled = nullptr;
     for (int64_t begin = next.load(std::memory_order_relaxed); begin < total;) {
       const int64_t end = std::min(total, begin + std::max(kSmallestPiece, (total - begin) / (threads > 1 ? 2 * threads : 1)));
       if (!next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
@@ -134,8 +135,12 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
         const int64_t rows = int64_t(outputs[i].weights->rows());
         a.row_begin = std::clamp((begin - grains[i]) * kRowGrain, int64_t(0), rows);
         a.row_end = std::clamp((end - grains[i]) * kRowGrain, int64_t(0), rows);
+        if (a.row_begin >= a.row_end) continue;
+        const Format* const format = outputs[i].weights->format;
         a.scratch = scratch;
-        if (a.row_begin < a.row_end) table_.matmul[outputs[i].weights->format - kFormats](a);
+        a.scratch_filled = filled == format;
+        filled = format;
+        table_.matmul[format - kFormats](a);
       }
       begin = next.load(std::memory_order_relaxed);
     }

@@ -35,6 +35,7 @@ struct MatmulArgs {
   float* out = nullptr;
   int64_t out_stride = 0;
   uint8_t* scratch = nullptr;        // matmul_scratch_bytes(length, columns), 64-byte aligned, this thread's own
+  bool scratch_filled = false;       // holds what an earlier call left there for the same format, columns and length
 };
 size_t matmul_scratch_bytes(int64_t length, int columns);
 

@@ -208,8 +208,7 @@ template <class C>
 void panel_superblocks(const MatmulArgs& args) {
   using Block = typename C::Block;
   const PanelScratch scratch = panel_scratch(args);
-  if constexpr (zero_point<C>() != 0)
-    fill_corrections<256 / C::kSubs>(args, zero_point<C>(), scratch.corrections);
+  if (zero_point<C>() != 0 && !args.scratch_filled) fill_corrections<256 / C::kSubs>(args, zero_point<C>(), scratch.corrections);
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);
@@ -286,8 +285,7 @@ void panel_blocks(const MatmulArgs& args) {
   using Block = typename C::Block;
   const PanelScratch scratch = panel_scratch(args);
   const int64_t blocks = args.length / 32;
-  if constexpr (zero_point<C>() != 0)
-    fill_corrections<32>(args, zero_point<C>(), scratch.corrections);
+  if (zero_point<C>() != 0 && !args.scratch_filled) fill_corrections<32>(args, zero_point<C>(), scratch.corrections);
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);

@@ -76,7 +76,6 @@ NIBBLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
   for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
 }
 
-// Formats of 32 values. NC columns.
 // 64 values of one row times NC columns: sums over lanes 0-7 belong to the first block, over lanes 8-15 to the second.
 template <class C, int NC>
 NIBBLE_INLINE void block_pair_dot(const typename C::Block* a, const typename C::Block* b, const int8_t* codes, int64_t padded,
@@ -85,6 +84,7 @@ NIBBLE_INLINE void block_pair_dot(const typename C::Block* a, const typename C::
   for (int c = 0; c < NC; ++c) sums[c][r] = dot_codes<C::kSigned>(Isa::set_i(0), w, Isa::load_u8(codes + c * padded));
 }
 
+// Formats of 32 values. NC columns.
 template <class C, int NC>
 void rows_blocks(const MatmulArgs& args) {
   using Block = typename C::Block;
@@ -192,7 +192,7 @@ void rows_superblocks(const MatmulArgs& args) {
   constexpr int kSubs = C::kSubs;
   const int64_t superblocks = args.length / 256, padded = args.q.padded_length;
   int32_t* corrections = reinterpret_cast<int32_t*>(args.scratch);
-  if constexpr (kZero != 0) fill_corrections4(args, kZero, corrections);
+  if (kZero != 0 && !args.scratch_filled) fill_corrections4(args, kZero, corrections);
   alignas(64) Isa::I32 sums[kPiece][NC][kRowGroup];
   alignas(64) uint16_t scale_bits[kPiece][kRowGroup], min_bits[kPiece][kRowGroup];
   alignas(64) uint8_t mins[kRowGroup][kPiece * kSubs];
