@@ -99,6 +99,12 @@ NIBBLE_API int64_t nibble_session_length(const nibble_session* session);
 NIBBLE_API nibble_status nibble_session_tokens(const nibble_session* session, int32_t* ids, size_t capacity,
                                                size_t* count);
 
+/* Whether tokens are guessed ahead and checked several in one pass: the answer is the same. */
+typedef enum nibble_draft {
+  NIBBLE_DRAFT_NONE = 0,
+  NIBBLE_DRAFT_NGRAM = 1 /* what followed the last time when the text ended like this */
+} nibble_draft;
+
 /* Order and meaning: docs/sampling.md. */
 typedef struct nibble_generation_options {
   size_t struct_size;
@@ -113,6 +119,8 @@ typedef struct nibble_generation_options {
   size_t stop_count;
   const int32_t* stop_ids;
   size_t stop_id_count;
+  nibble_draft draft;
+  int64_t draft_length; /* tokens guessed at once; -1: as many as pay, by measurement */
 } nibble_generation_options;
 
 NIBBLE_API void nibble_generation_options_defaults(nibble_generation_options* options, size_t struct_size);
@@ -133,6 +141,7 @@ typedef struct nibble_generation {
   uint64_t seed;
   int64_t prompt_tokens, reused_tokens, answer_tokens;
   double prefill_seconds, decode_seconds;
+  int64_t drafted_tokens, accepted_tokens;
 } nibble_generation;
 
 /* Gets text as it becomes certain, in whole characters. 0 ends the generation. */

@@ -49,15 +49,29 @@ inline constexpr ValueRange kTopKRange{0, 1 << 24};
 inline constexpr ValueRange kProbabilityRange{0, 1};
 inline constexpr ValueRange kTemperatureRange{0, 100};
 
+// Whether tokens are guessed ahead and checked several in one pass. Never changes the answer
+// (docs/sampling.md).
+enum class DraftKind : uint8_t {
+  kNone,
+  kNgram,  // what followed the last time when the text ended like this
+};
+// "none", "ngram"
+std::string_view draft_kind_name(DraftKind kind);
+inline constexpr DraftKind kDraftKinds[] = {DraftKind::kNone, DraftKind::kNgram};
+
 struct GenerationRequest {
   SamplingOptions sampling;
-  int64_t max_tokens = -1;  // of the answer; -1: until it ends or the context is full
+  DraftKind draft = DraftKind::kNgram;
+  int64_t draft_length = -1;  // tokens guessed at once; -1: as many as pay, by measurement
+  int64_t max_tokens = -1;    // of the answer; -1: until it ends or the context is full
   std::vector<std::string>
       stop;  // the answer ends before the first of these; they are never part of the text
   std::vector<TokenId> stop_ids;  // likewise, as tokens
   bool ignore_end = false;        // go on after end-of-generation tokens (measurements)
 };
 inline constexpr ValueRange kMaxTokensRange{-1, 1 << 26};
+inline constexpr int kLongestDraft = 8;
+inline constexpr ValueRange kDraftLengthRange{-1, kLongestDraft};
 inline constexpr size_t kMaxStopStrings = 64;
 inline constexpr size_t kMaxStopBytes = 4096;
 

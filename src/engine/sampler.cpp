@@ -55,6 +55,8 @@ std::string_view finish_reason_name(FinishReason reason) {
   return "unknown";
 }
 
+std::string_view draft_kind_name(DraftKind kind) { return kind == DraftKind::kNone ? "none" : "ngram"; }
+
 uint64_t sampling_random(uint64_t seed, uint64_t index) {
   uint64_t z = seed + (index + 1) * 0x9E3779B97F4A7C15u;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/draft_pace.h"
 #include "engine/engine.h"
 
 namespace nibble {
@@ -22,6 +23,8 @@ struct Generation {
   int64_t prompt_tokens = 0;  // in the timeline before the answer
   int64_t reused_tokens = 0;  // of them, still in the KV cache
   double prefill_seconds = 0, decode_seconds = 0;
+  int64_t drafted_tokens = 0;   // guessed ahead
+  int64_t accepted_tokens = 0;  // of them, came true: each saved a pass
 };
 
 // Used by one thread at a time; cancel() from any.
@@ -53,13 +56,17 @@ class Session {
 
  private:
   Status check_room(int64_t length) const;
+  class Answer;
   Result<bool> prefill();
-  Status step(std::span<const TokenId> tokens, bool want_logits);
+  Status step(std::span<const TokenId> tokens, Span::Want want);
+  void forget_computed(int64_t length);
 
   Engine& engine_;
   std::vector<TokenId> tokens_;
   KvSequence sequence_;        // positions [0, cached()) of tokens_
-  std::vector<float> logits_;  // (vocabulary), of the last position computed
+  std::vector<float> logits_;  // (rows, vocabulary), of the last positions computed
+  double step_seconds_ = 0;    // that the last step took
+  DraftPace pace_;
   std::atomic<bool> cancelled_{false};
 };
 

@@ -76,6 +76,8 @@ GenerationRequest request_of(const nibble_generation_options& options) {
   GenerationRequest request;
   request.max_tokens = options.max_tokens;
   request.ignore_end = options.ignore_end != 0;
+  request.draft = options.draft == NIBBLE_DRAFT_NONE ? DraftKind::kNone : DraftKind::kNgram;
+  request.draft_length = options.draft_length;
   SamplingOptions& sampling = request.sampling;
   sampling.temperature = options.temperature;
   sampling.top_p = options.top_p;
@@ -227,6 +229,8 @@ void nibble_generation_options_defaults(nibble_generation_options* options, size
   defaults.top_k = sampling.top_k;
   defaults.penalty_window = sampling.penalty_window;
   defaults.ignore_end = request.ignore_end;
+  defaults.draft = nibble_draft(request.draft);
+  defaults.draft_length = request.draft_length;
   store_defaults(defaults, options, struct_size);
 }
 
@@ -248,7 +252,9 @@ nibble_status nibble_session_generate(nibble_session* session, const nibble_gene
                  .reused_tokens = generation.reused_tokens,
                  .answer_tokens = int64_t(generation.tokens.size()),
                  .prefill_seconds = generation.prefill_seconds,
-                 .decode_seconds = generation.decode_seconds};
+                 .decode_seconds = generation.decode_seconds,
+                 .drafted_tokens = generation.drafted_tokens,
+                 .accepted_tokens = generation.accepted_tokens};
     return {};
   });
 }

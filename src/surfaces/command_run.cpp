@@ -51,6 +51,8 @@ std::string result_json(const Engine& engine, const std::string& prompt, const G
   json.field("seed", generation.seed);
   json.field("prompt_tokens", generation.prompt_tokens);
   json.field("answer_tokens", generation.tokens.size());
+  json.field("drafted_tokens", generation.drafted_tokens);
+  json.field("accepted_tokens", generation.accepted_tokens);
   json.key("seconds").begin_object();
   json.field("load", engine.load_seconds());
   json.field("prefill", generation.prefill_seconds).field("decode", generation.decode_seconds);

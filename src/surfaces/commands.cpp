@@ -32,17 +32,20 @@ constexpr Command kCommands[] = {
     {"perplexity", kPerplexity, "[MODEL]", 1, "measure how well a model predicts a text",
      "The text (--file, --prompt or stdin) is cut into chunks of --chunk tokens; the second half of each is "
      "scored, each\n"
-     "token predicted from all before it in its chunk. With saved logits of a base model (--save-logits, then\n"
+     "token predicted from all before it in its chunk. With saved logits of a base model (--save-logits, "
+     "then\n"
      "--base-logits) also the KL divergence from it and how often the most likely token is the same.\n",
      perplexity_command},
     {"imatrix", kImatrix, "[MODEL]", 1, "measure what a text drives most, for quantize --imatrix",
-     "The text (--file, --prompt or stdin) runs through the model in chunks; --output is saved now and then and "
+     "The text (--file, --prompt or stdin) runs through the model in chunks; --output is saved now and then "
+     "and "
      "--resume\n"
      "goes on from it. llama.cpp can read the file.\n",
      imatrix_command},
     {"bench", kBench, "[MODEL]", 1, "speed of a model, beside the limits of this machine",
      "Each row states the percent of this machine's ceiling, which is measured in the same run: the model's\n"
-     "multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes longer.\n",
+     "multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes "
+     "longer.\n",
      bench_command},
 };
 
@@ -68,14 +71,19 @@ Result<std::unique_ptr<Engine>> open_engine(const CommandLine& line, const std::
 std::string timing_line(const Engine& engine, const Generation& generation) {
   const int64_t computed = generation.prompt_tokens - generation.reused_tokens;
   const int64_t chosen = int64_t(generation.tokens.size());
+  const std::string drafts =
+      generation.drafted_tokens == 0
+          ? std::string()
+          : concat(", ", generation.accepted_tokens, " of ", generation.drafted_tokens, " drafted accepted");
   char text[400];
   std::snprintf(
       text, sizeof text,
-      "load %.3f s; prompt %lld tokens in %.3f s (%.1f/s); answer %lld tokens in %.3f s (%.1f/s); end: %s; "
+      "load %.3f s; prompt %lld tokens in %.3f s (%.1f/s); answer %lld tokens in %.3f s (%.1f/s%s); end: %s; "
       "seed %llu; %d threads, %s\n",
       engine.load_seconds(), static_cast<long long>(computed), generation.prefill_seconds,
       rate(computed, generation.prefill_seconds), static_cast<long long>(chosen), generation.decode_seconds,
-      rate(chosen, generation.decode_seconds), std::string(finish_reason_name(generation.finish)).c_str(),
+      rate(chosen, generation.decode_seconds), drafts.c_str(),
+      std::string(finish_reason_name(generation.finish)).c_str(),
       static_cast<unsigned long long>(generation.seed), engine.threads(), kernels().name);
   return text;
 }

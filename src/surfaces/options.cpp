@@ -1,5 +1,6 @@
 #include "surfaces/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <type_traits>
 
@@ -60,6 +61,12 @@ constexpr Option kOptions[] = {
      "last tokens the three penalties look at; -1: all, 0: none", TO(generation.sampling.penalty_window)},
     {"-l, --logit-bias", "logit_bias", kLogitBiasRange, "ID+X", kGenerate,
      "add X to the logit of a token (ID-X subtracts); may be given several times", TO(generation.sampling.logit_bias)},
+
+    {"--draft", "draft", kAny, "ngram|none", kGenerate,
+     "guess tokens from what followed the same words before and check several in one pass, when that is faster; the answer is the same",
+     TO(generation.draft)},
+    {"--draft-length", "draft_length", kDraftLengthRange, "N", kGenerate, "tokens guessed at once; -1: as many as pay, by measurement",
+     TO(generation.draft_length)},
 
     {"--bos", "add_special", kAny, "", kTokenize, "begin with BOS and the like, as the vocabulary says", TO(text.bos)},
     {"--special", "parse_special", kAny, "", kTokenize | kDetokenize,
@@ -173,6 +180,8 @@ std::string option_default(const Option& option) {
           return *member;
         else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
           return concat(*member);
+        else if constexpr (std::is_same_v<T, DraftKind>)
+          return std::string(draft_kind_name(*member));
         else
           return {};
       },
@@ -190,6 +199,10 @@ Status set_option(const Option& option, CommandLine& line, std::string_view valu
           NIBBLE_TRY(*member, parse_number<T>(option, value));
         } else if constexpr (std::is_same_v<T, std::optional<uint64_t>>) {
           NIBBLE_TRY(*member, parse_number<uint64_t>(option, value));
+        } else if constexpr (std::is_same_v<T, DraftKind>) {
+          const auto kind = std::ranges::find(kDraftKinds, value, draft_kind_name);
+          if (kind == std::end(kDraftKinds)) return bad_value(option, value, option.value);
+          *member = *kind;
         } else if constexpr (std::is_same_v<T, std::string>) {
           *member = value;
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {

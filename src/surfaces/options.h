@@ -76,7 +76,7 @@ struct CommandLine {
 
 // The member a row is bound to; its type says how a value is read.
 using OptionTarget =
-    std::variant<bool*, int*, int64_t*, uint64_t*, float*, std::string*, std::optional<uint64_t>*,
+    std::variant<bool*, int*, int64_t*, uint64_t*, float*, std::string*, std::optional<uint64_t>*, DraftKind*,
                  std::vector<std::string>*, std::vector<TokenId>*, std::vector<LogitBias>*>;
 
 struct Option {
