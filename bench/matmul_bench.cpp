@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
   const std::string wanted = argc > 1 ? argv[1] : "all";
   const int64_t rows = argc > 2 ? std::atoll(argv[2]) : 2048, length = argc > 3 ? std::atoll(argv[3]) : 2048;
   ThreadPool pool(argc > 4 ? std::atoi(argv[4]) : int(std::thread::hardware_concurrency()));
-  const Ceilings ceilings = measure_ceilings(kernels(), pool);
+  const Ceilings ceilings = CeilingMeter(kernels(), pool).measure(7);
   std::printf("%s, %d threads; ceilings: read %.1f GB/s, int8 %.1f GMAC/s, f32 %.1f GMAC/s; %lld x %lld\n", kernels().name, pool.threads(),
               ceilings.read_gb_per_s, ceilings.int8_gmac_per_s, ceilings.f32_gmac_per_s, static_cast<long long>(rows), static_cast<long long>(length));
   const uint64_t megabytes = argc > 5 ? std::strtoull(argv[5], nullptr, 10) : 300;

@@ -4,14 +4,16 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <string>
 
 namespace nibble {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 // What one pass over the weights costs: bytes read, multiply-adds of one token, by the unit that does them.
 struct Work {
@@ -28,30 +30,126 @@ struct Work {
 Work body_work(const ModelWeights& weights) {
   Work work;
   for (const LayerWeights& layer : weights.layers)
-    for (const Linear* linear : {&layer.attn_q, &layer.attn_k, &layer.attn_v, &layer.attn_output, &layer.ffn_gate, &layer.ffn_up,
-                                 &layer.ffn_down})
+    for (const Linear* linear : {&layer.attn_q, &layer.attn_k, &layer.attn_v, &layer.attn_output,
+                                 &layer.ffn_gate, &layer.ffn_up, &layer.ffn_down})
       work.add(*linear);
   return work;
+}
+
+Work head_work(const ModelWeights& weights) {
+  Work work;
+  work.add(weights.output);
+  return work;
+}
+
+std::string row_name(const BenchRow& row) {
+  std::string name = row.prompt > 0 ? concat("pp", row.prompt) : concat("tg", row.generate);
+  if (row.columns > 1) name += concat(" x", row.columns);
+  if (row.depth > 0) name += concat(" @ d", row.depth);
+  return name;
+}
+
+int64_t most(const std::vector<int64_t>& counts) {
+  return counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+}
+
+// Sequences that a depth needs at the same time.
+int64_t sequences_of(const BenchOptions& options) {
+  return std::max<int64_t>(1, options.generate > 0 ? most(options.columns) : 1);
 }
 
 class Bench {
  public:
   Bench(Engine& engine, const BenchOptions& options)
-      : engine_(engine), options_(options), vocabulary_(uint64_t(engine.model().config().vocabulary)), body_(body_work(engine.model().weights())) {
-    head_.add(engine.model().weights().output);
+      : engine_(engine),
+        options_(options),
+        vocabulary_(uint64_t(engine.model().config().vocabulary)),
+        body_(body_work(engine.model().weights())),
+        head_(head_work(engine.model().weights())),
+        meter_(engine.workspace().driver().table(), engine.workspace().driver().pool(),
+               uint64_t(body_.bytes + head_.bytes)) {}
+
+  Result<std::vector<BenchRow>> run(const BenchProgress& progress) {
+    constexpr int kCeilingRepeats = 4;
+    for (const int64_t depth : options_.depths) NIBBLE_CHECK_OK(add_depth(depth));
+    size_t done = 0;
+    size_t count = 0;
+    for (const Depth& depth : depths_) count += depth.rows.size();
+    Ceilings best;
+    for (int repeat = -1; repeat < options_.repeats; ++repeat) {  // the first one warms up
+      const Ceilings now = meter_.measure(kCeilingRepeats);
+      best.keep_best(now);
+      for (Depth& depth : depths_)
+        for (BenchRow& row : depth.rows) {
+          if (progress) progress(done++, count * size_t(options_.repeats + 1));
+          NIBBLE_TRY(const double seconds, sample(row, depth.sequences));
+          if (repeat >= 0) row.add_sample(seconds, now);
+        }
+    }
+    if (progress) progress(done, done);
+    best.keep_best(meter_.measure(kCeilingRepeats));
+    std::vector<BenchRow> rows;
+    for (Depth& depth : depths_)
+      for (BenchRow& row : depth.rows) {
+        row.ceilings = best;
+        rows.push_back(std::move(row));
+      }
+    return rows;
   }
 
-  Status run(const std::function<Status(const BenchRow&)>& sink) {
-    for (const int64_t depth : options_.depths) {
-      for (const int64_t prompt : options_.prompts)
-        if (prompt > 0) NIBBLE_CHECK_OK(measure(prompt, 0, depth, 1, sink));
-      if (options_.generate > 0)
-        for (const int64_t columns : options_.columns) NIBBLE_CHECK_OK(measure(0, options_.generate, depth, columns, sink));
+ private:
+  // Rows that begin after the same number of positions share sequences that hold these.
+  struct Depth {
+    std::vector<KvSequence> sequences;
+    std::vector<BenchRow> rows;
+  };
+
+  Status add_depth(int64_t positions) {
+    Depth& depth = depths_.emplace_back();
+    for (const int64_t prompt : options_.prompts)
+      if (prompt > 0) depth.rows.push_back(make_row(prompt, 0, positions, 1));
+    if (options_.generate > 0)
+      for (const int64_t columns : options_.columns)
+        depth.rows.push_back(make_row(0, options_.generate, positions, columns));
+    for (int64_t i = 0; i < sequences_of(options_); ++i) {
+      depth.sequences.emplace_back(engine_.kv_pool());
+      NIBBLE_CHECK_OK(prefill(depth.sequences.back(), positions, false));
     }
     return {};
   }
 
- private:
+  BenchRow make_row(int64_t prompt, int64_t generate, int64_t depth, int64_t columns) const {
+    BenchRow row;
+    row.prompt = prompt, row.generate = generate, row.depth = depth, row.columns = columns;
+    row.name = row_name(row);
+    row.isa = engine_.workspace().driver().table().name;
+    row.operations = generate > 0 ? double(generate) : std::ceil(double(prompt) / double(engine_.batch()));
+    const double heads = generate > 0 ? double(generate * columns) : 1;
+    row.tokens = double((prompt + generate) * columns);
+    row.bytes = body_.bytes * row.operations + head_.bytes * (generate > 0 ? row.operations : 1);
+    row.integer_macs = body_.integer_macs * row.tokens + head_.integer_macs * heads;
+    row.float_macs = body_.float_macs * row.tokens + head_.float_macs * heads;
+    add_attention(row);
+    return row;
+  }
+
+  // Multiply-adds of attention over all tokens after `depth` positions, and the bytes of the cache they read.
+  void add_attention(BenchRow& row) const {
+    const ModelConfig& config = engine_.model().config();
+    const int64_t count = row.prompt + row.generate;
+    for (const LayerConfig& layer : config.layers) {
+      double positions = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t seen = row.depth + i + 1;
+        positions += double(layer.window > 0 ? std::min(seen, layer.window) : seen);
+      }
+      row.float_macs += 2.0 * positions * layer.heads * config.head_dim * double(row.columns);
+      // Prefill reads the cache once a tile of tokens, from caches: only decode counts its bytes.
+      if (row.generate > 0)
+        row.bytes += 4.0 * positions * layer.kv_heads * config.head_dim * double(row.columns);
+    }
+  }
+
   int32_t next_token() {
     random_ = random_ * 6364136223846793005ull + 1442695040888963407ull;
     return int32_t((random_ >> 33) % vocabulary_);
@@ -64,14 +162,15 @@ class Bench {
       for (int32_t& token : tokens) token = next_token();
       count -= int64_t(tokens.size());
       const bool last = count == 0 && want_logits;
-      const Span span{&sequence, sequence.length(), tokens, last ? Span::Want::kLastLogits : Span::Want::kNothing};
+      const Span span{&sequence, sequence.length(), tokens,
+                      last ? Span::Want::kLastLogits : Span::Want::kNothing};
       logits_.resize(last ? vocabulary_ : 0);
       NIBBLE_CHECK_OK(engine_.model().forward(engine_.workspace(), std::span(&span, 1), logits_));
     }
     return {};
   }
 
-  Status decode(std::vector<KvSequence>& sequences) {
+  Status decode(std::span<KvSequence> sequences) {
     std::vector<int32_t> tokens(sequences.size());
     std::vector<Span> spans(sequences.size());
     logits_.resize(sequences.size() * vocabulary_);
@@ -82,103 +181,52 @@ class Bench {
     return engine_.model().forward(engine_.workspace(), spans, logits_);
   }
 
-  // Multiply-adds of attention over `count` tokens after `depth` positions, and the bytes of the cache they read.
-  void add_attention(BenchRow& row) const {
-    const ModelConfig& config = engine_.model().config();
-    const int64_t count = row.prompt + row.generate;
-    for (const LayerConfig& layer : config.layers) {
-      double positions = 0;
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t seen = row.depth + i + 1;
-        positions += double(layer.window > 0 ? std::min(seen, layer.window) : seen);
-      }
-      row.float_macs += 2.0 * positions * layer.heads * config.head_dim * double(row.columns);
-      // Prefill reads the cache once a tile of tokens, from caches: only decode counts its bytes.
-      if (row.generate > 0) row.bytes += 4.0 * positions * layer.kv_heads * config.head_dim * double(row.columns);
-    }
-  }
-
-  Status measure(int64_t prompt, int64_t generate, int64_t depth, int64_t columns,
-                 const std::function<Status(const BenchRow&)>& sink) {
-    BenchRow row;
-    row.prompt = prompt, row.generate = generate, row.depth = depth, row.columns = columns;
-    const double passes = row.generate > 0 ? double(row.generate) : std::ceil(double(row.prompt) / double(engine_.batch()));
-    const double heads = row.generate > 0 ? double(row.generate * row.columns) : 1;
-    row.tokens = double((row.prompt + row.generate) * row.columns);
-    row.bytes = body_.bytes * passes + head_.bytes * (row.generate > 0 ? passes : 1);
-    row.integer_macs = body_.integer_macs * row.tokens + head_.integer_macs * heads;
-    row.float_macs = body_.float_macs * row.tokens + head_.float_macs * heads;
-    add_attention(row);
-    keep_best(row.ceilings);
-    std::vector<KvSequence> sequences;
-    for (int64_t i = 0; i < row.columns; ++i) {
-      sequences.emplace_back(engine_.kv_pool());
-      NIBBLE_CHECK_OK(prefill(sequences.back(), row.depth, false));
-    }
-    for (int repeat = -1; repeat < options_.repeats; ++repeat) {  // the first one warms up
-      for (KvSequence& sequence : sequences) sequence.truncate(row.depth);
-      const auto begin = Clock::now();
-      if (row.prompt > 0) NIBBLE_CHECK_OK(prefill(sequences.front(), row.prompt, true));
-      for (int64_t i = 0; i < row.generate; ++i) NIBBLE_CHECK_OK(decode(sequences));
-      if (repeat >= 0) row.seconds.push_back(seconds_since(begin));
-    }
-    keep_best(row.ceilings);
-    return sink(row);
-  }
-
-  void keep_best(Ceilings& best) {
-    const Ceilings now = measure_ceilings(engine_.workspace().driver().table(), engine_.workspace().driver().pool());
-    best.read_gb_per_s = std::max(best.read_gb_per_s, now.read_gb_per_s);
-    best.int8_gmac_per_s = std::max(best.int8_gmac_per_s, now.int8_gmac_per_s);
-    best.f32_gmac_per_s = std::max(best.f32_gmac_per_s, now.f32_gmac_per_s);
+  Result<double> sample(const BenchRow& row, std::vector<KvSequence>& sequences) {
+    for (KvSequence& sequence : sequences) sequence.truncate(row.depth);
+    const auto begin = Clock::now();
+    if (row.prompt > 0) NIBBLE_CHECK_OK(prefill(sequences.front(), row.prompt, true));
+    for (int64_t i = 0; i < row.generate; ++i)
+      NIBBLE_CHECK_OK(decode(std::span(sequences).first(size_t(row.columns))));
+    return seconds_since(begin);
   }
 
   Engine& engine_;
   const BenchOptions& options_;
   const uint64_t vocabulary_;
   Work body_, head_;
+  CeilingMeter meter_;
+  std::vector<Depth> depths_;
   std::vector<float> logits_;
   uint64_t random_ = 1;
 };
 
-double compute_seconds(const BenchRow& row) {
-  return row.integer_macs / row.ceilings.int8_gmac_per_s / 1e9 + row.float_macs / row.ceilings.f32_gmac_per_s / 1e9;
-}
-double read_seconds(const BenchRow& row) { return row.bytes / row.ceilings.read_gb_per_s / 1e9; }
-
 }  // namespace
 
-double BenchRow::average_rate() const {
-  double sum = 0;
-  for (const double s : seconds) sum += tokens / s;
-  return sum / double(seconds.size());
+int64_t bench_context(const BenchOptions& options) {
+  return most(options.depths) + std::max(most(options.prompts), options.generate);
 }
 
-double BenchRow::deviation_of_rate() const {
-  const double mean = average_rate();
-  double squares = 0;
-  for (const double s : seconds) squares += (tokens / s - mean) * (tokens / s - mean);
-  return seconds.size() > 1 ? std::sqrt(squares / double(seconds.size() - 1)) : 0;
+int64_t bench_sessions(const BenchOptions& options) {
+  return std::min<int64_t>(sequences_of(options) * int64_t(options.depths.size()),
+                           int64_t(kSessionsRange.high));
 }
 
-double BenchRow::best_seconds() const { return *std::min_element(seconds.begin(), seconds.end()); }
-double BenchRow::least_seconds() const { return std::max(compute_seconds(*this), read_seconds(*this)); }
-const char* BenchRow::limited_by() const { return compute_seconds(*this) > read_seconds(*this) ? "compute" : "bandwidth"; }
-
-Status run_bench(Engine& engine, const BenchOptions& options, const std::function<Status(const BenchRow&)>& sink) {
+Result<std::vector<BenchRow>> run_bench(Engine& engine, const BenchOptions& options,
+                                        const BenchProgress& progress) {
   const std::lock_guard lock(engine.step_mutex());
-  return Bench(engine, options).run(sink);
+  return Bench(engine, options).run(progress);
 }
 
-Result<std::vector<int64_t>> parse_counts(std::string_view flag, std::string_view text, int64_t low, int64_t high) {
+Result<std::vector<int64_t>> parse_counts(std::string_view flag, std::string_view text, int64_t low,
+                                          int64_t high) {
   std::vector<int64_t> counts;
   for (std::string_view rest = text;;) {
     const std::string_view word = rest.substr(0, rest.find(','));
     int64_t count = 0;
     const auto parsed = std::from_chars(word.data(), word.data() + word.size(), count);
     if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size() || count < low || count > high)
-      return fail(ErrorKind::kInvalidArgument, flag, " is \"", text, "\", wanted whole numbers from ", low, " to ", high,
-                  ", separated by commas");
+      return fail(ErrorKind::kInvalidArgument, flag, " is \"", text, "\", wanted whole numbers from ", low,
+                  " to ", high, ", separated by commas");
     counts.push_back(count);
     if (word.size() == rest.size()) return counts;
     rest.remove_prefix(word.size() + 1);

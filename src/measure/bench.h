@@ -1,14 +1,15 @@
-// Speed of a model, each row beside the least time this machine could need for the same work: its multiply-adds at the peak
-// rate of their unit, or its bytes at the streaming bandwidth, whichever takes longer, with ceilings measured in the same run.
+// Speed of a model, each row beside the least time this machine could need for the same work: its
+// multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes
+// longer, with ceilings measured in the same run.
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "engine/engine.h"
-#include "measure/ceilings.h"
+#include "measure/bench_row.h"
 
 namespace nibble {
 
@@ -17,27 +18,24 @@ struct BenchOptions {
   int64_t generate = 64;              // tokens decoded per sequence; 0: none
   std::vector<int64_t> depths{0};     // positions in the KV cache before
   std::vector<int64_t> columns{1};    // sequences that decode together
-  int repeats = 3;
+  int repeats = 5;                    // samples a row
 };
 
-struct BenchRow {
-  int64_t prompt = 0, generate = 0, depth = 0, columns = 1;  // prompt or generate is 0
-  std::vector<double> seconds;                               // a sample each
-  double tokens = 0;                                         // a sample computes, all columns together
-  double integer_macs = 0, float_macs = 0, bytes = 0;        // of one sample
-  Ceilings ceilings;                                         // the best seen before and after the row
-  double average_rate() const;                               // tokens/s, mean over samples
-  double deviation_of_rate() const;
-  double best_seconds() const;
-  double least_seconds() const;  // what the ceilings allow
-  const char* limited_by() const;  // "compute" or "bandwidth"
-  double percent_of_ceiling() const { return 100 * least_seconds() / best_seconds(); }
-};
+// What the engine must be opened with: positions of a session, and sessions, as every depth keeps its
+// sequences.
+int64_t bench_context(const BenchOptions& options);
+int64_t bench_sessions(const BenchOptions& options);
 
-// Runs every combination and hands each row to `sink` as it is done. Token ids are pseudo-random; they do not matter for speed.
-Status run_bench(Engine& engine, const BenchOptions& options, const std::function<Status(const BenchRow&)>& sink);
+// Told before every sample, and at the end: how many of all are done.
+using BenchProgress = std::function<void(size_t done, size_t total)>;
+
+// Runs every combination. Samples of all rows take turns, one of each a round, and every round measures the
+// ceilings: what drifts, drifts for all. Token ids are pseudo-random; they do not matter for speed.
+Result<std::vector<BenchRow>> run_bench(Engine& engine, const BenchOptions& options,
+                                        const BenchProgress& progress = {});
 
 // "512" or "1,8,32": whole numbers from `low` to `high`. The error names `flag`.
-Result<std::vector<int64_t>> parse_counts(std::string_view flag, std::string_view text, int64_t low, int64_t high);
+Result<std::vector<int64_t>> parse_counts(std::string_view flag, std::string_view text, int64_t low,
+                                          int64_t high);
 
 }  // namespace nibble

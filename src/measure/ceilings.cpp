@@ -6,12 +6,16 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
+#include <numeric>
 #include <vector>
 
 namespace nibble {
 namespace {
+
+constexpr size_t kLargePage = 2 << 20;
+constexpr size_t kGrain = 64 << 10;   // of what a thread reads
+constexpr size_t kCached = 16 << 10;  // of each thread: half of a small first-level cache
 
 template <class Body>
 double seconds_of(const Body& body) {
@@ -22,39 +26,77 @@ double seconds_of(const Body& body) {
 
 }  // namespace
 
-Ceilings measure_ceilings(const KernelTable& table, ThreadPool& pool, int megabytes) {
-  constexpr int kRepeats = 7;
-  constexpr int64_t kIterations = 2'000'000;
-  constexpr size_t kLargePage = 2 << 20;
-  Ceilings best;
-  const size_t bytes = size_t(std::max(megabytes, 1)) << 20;
+void Ceilings::keep_best(const Ceilings& other) {
+  read_gb_per_s = std::max(read_gb_per_s, other.read_gb_per_s);
+  cache_gb_per_s = std::max(cache_gb_per_s, other.cache_gb_per_s);
+  int8_gmac_per_s = std::max(int8_gmac_per_s, other.int8_gmac_per_s);
+  f32_gmac_per_s = std::max(f32_gmac_per_s, other.f32_gmac_per_s);
+}
+
+CeilingMeter::CeilingMeter(const KernelTable& table, ThreadPool& pool, uint64_t bytes)
+    : table_(table),
+      pool_(pool),
+      bytes_(size_t(std::min(bytes, kMostBytes) + kGrain - 1) / kGrain * kGrain),
+      memory_(nullptr, std::free) {
+  const size_t wanted =
+      std::max(bytes_ + kLargePage, size_t(pool.threads()) * kCached + kLargePage) / kLargePage * kLargePage;
+  memory_.reset(static_cast<uint8_t*>(std::aligned_alloc(kLargePage, wanted)));
+  if (!memory_) throw std::bad_alloc();
   // Large pages: the ceiling should not depend on how the pages of this buffer happen to lie.
-  const std::unique_ptr<void, void (*)(void*)> buffer(std::aligned_alloc(kLargePage, bytes + kLargePage), std::free);
-  if (!buffer) throw std::bad_alloc();
-  madvise(buffer.get(), bytes, MADV_HUGEPAGE);
-  auto* const data = static_cast<uint8_t*>(buffer.get());
-  std::memset(data, 0x5A, bytes);
-  std::vector<double> work(size_t(pool.threads()));
-  std::vector<uint64_t> sums(size_t(pool.threads()));
-  for (int repeat = 0; repeat < kRepeats; ++repeat) {
-    for (const int streams : {1, 4}) {
-      const double read = seconds_of([&] {
-        pool.run([&](int thread) {
-          const WorkRange range = split_range(int64_t(bytes), 1 << 16, thread, pool.threads());
-          sums[size_t(thread)] += table.stream_read(data + range.begin, size_t(range.end - range.begin), streams);
-        });
+  madvise(memory_.get(), wanted, MADV_HUGEPAGE);
+  std::memset(memory_.get(), 0x5A, wanted);
+}
+
+void CeilingMeter::measure_memory(Ceilings& best) {
+  constexpr size_t kLeast = 128 << 20;  // read for one measurement
+  std::vector<uint64_t> sums(size_t(pool_.threads()));
+  for (const int streams : {1, 4}) {
+    const size_t passes = std::max<size_t>(1, kLeast / bytes_);
+    const double seconds = seconds_of([&] {
+      pool_.run([&](int thread) {
+        const WorkRange range = split_range(int64_t(bytes_), kGrain, thread, pool_.threads());
+        for (size_t pass = 0; pass < passes; ++pass)
+          sums[size_t(thread)] +=
+              table_.stream_read(memory_.get() + range.begin, size_t(range.end - range.begin), streams);
       });
-      best.read_gb_per_s = std::max(best.read_gb_per_s, double(bytes) / read / 1e9);
-    }
-    for (const bool integer : {true, false}) {
-      const double time = seconds_of([&] {
-        pool.run([&](int thread) { work[size_t(thread)] = (integer ? table.peak_dot : table.peak_fma)(kIterations); });
+    });
+    best.read_gb_per_s = std::max(best.read_gb_per_s, double(bytes_ * passes) / seconds / 1e9);
+  }
+}
+
+void CeilingMeter::measure_cache(Ceilings& best) {
+  constexpr int kPasses = 4000;
+  std::vector<uint64_t> sums(size_t(pool_.threads()));
+  const double seconds = seconds_of([&] {
+    pool_.run([&](int thread) {
+      const uint8_t* const data = memory_.get() + size_t(thread) * kCached;
+      for (int pass = 0; pass < kPasses; ++pass) sums[size_t(thread)] += table_.stream_read(data, kCached, 1);
+    });
+  });
+  best.cache_gb_per_s =
+      std::max(best.cache_gb_per_s, double(kPasses) * double(kCached) * pool_.threads() / seconds / 1e9);
+}
+
+void CeilingMeter::measure_arithmetic(Ceilings& best) {
+  constexpr int64_t kIterations = 1'000'000;
+  std::vector<double> work(size_t(pool_.threads()));
+  for (const bool integer : {true, false}) {
+    const double seconds = seconds_of([&] {
+      pool_.run([&](int thread) {
+        work[size_t(thread)] = (integer ? table_.peak_dot : table_.peak_fma)(kIterations);
       });
-      double total = 0;
-      for (const double w : work) total += w;
-      double& rate = integer ? best.int8_gmac_per_s : best.f32_gmac_per_s;
-      rate = std::max(rate, total / time / 1e9);
-    }
+    });
+    double& rate = integer ? best.int8_gmac_per_s : best.f32_gmac_per_s;
+    rate = std::max(rate, std::accumulate(work.begin(), work.end(), 0.0) / seconds / 1e9);
+  }
+}
+
+Ceilings CeilingMeter::measure(int repeats) {
+  Ceilings best;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    if (bytes_ > 0) measure_memory(best);
+    measure_cache(best);
+    measure_arithmetic(best);
   }
   return best;
 }

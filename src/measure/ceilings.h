@@ -1,17 +1,40 @@
 // The machine's own limits, measured in the same run as the results that are compared with them.
 #pragma once
+#include <cstdint>
+#include <memory>
+
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 
 namespace nibble {
 
+// All threads of the pool together.
 struct Ceilings {
-  double read_gb_per_s = 0;    // streaming read, all threads of the pool together
+  double read_gb_per_s = 0;    // streaming read of the meter's bytes
+  double cache_gb_per_s = 0;   // read again and again from the first-level cache
   double int8_gmac_per_s = 0;  // integer dot of the table's ISA
   double f32_gmac_per_s = 0;   // fma of the table's ISA
+  void keep_best(const Ceilings& other);
 };
 
-// Best of several short repeats (about half a second in all). `megabytes` of memory are read: more than the last-level cache.
-Ceilings measure_ceilings(const KernelTable& table, ThreadPool& pool, int megabytes = 512);
+// Holds the memory that is read, so that measuring again is cheap.
+class CeilingMeter {
+ public:
+  // `bytes` of memory are read again and again, at most kMostBytes, which is more than caches hold: small
+  // models stay in them, and so does what they are compared with. 0: memory is not measured.
+  static constexpr uint64_t kMostBytes = 512u << 20;
+  CeilingMeter(const KernelTable& table, ThreadPool& pool, uint64_t bytes = kMostBytes);
+  // The best of `repeats`, some 30 ms each.
+  Ceilings measure(int repeats);
+
+ private:
+  void measure_memory(Ceilings& best);
+  void measure_cache(Ceilings& best);
+  void measure_arithmetic(Ceilings& best);
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  size_t bytes_;
+  std::unique_ptr<uint8_t, void (*)(void*)> memory_;
+};
 
 }  // namespace nibble

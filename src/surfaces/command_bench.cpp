@@ -1,98 +1,121 @@
-#include <algorithm>
-#include <cstdio>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "measure/bench.h"
+#include "surfaces/bench_output.h"
 #include "surfaces/commands.h"
 #include "surfaces/output.h"
 
 namespace nibble {
 namespace {
 
-std::string test_name(const BenchRow& row) {
-  std::string name = row.prompt > 0 ? concat("pp", row.prompt) : concat("tg", row.generate);
-  if (row.columns > 1) name += concat(" x", row.columns);
-  if (row.depth > 0) name += concat(" @ d", row.depth);
-  return name;
+struct Measured {
+  BenchRun run;
+  int64_t batch = 0;
+};
+
+// For those who wait at a terminal.
+void show_progress(size_t done, size_t total) {
+  if (isatty(STDERR_FILENO))
+    write_stderr(done == total ? "\r\x1b[K" : concat("\rsample ", done + 1, " of ", total, "\x1b[K"));
 }
 
-double gmac_per_s(const BenchRow& row) { return (row.integer_macs + row.float_macs) / row.best_seconds() / 1e9; }
-double gb_per_s(const BenchRow& row) { return row.bytes / row.best_seconds() / 1e9; }
-
-// Field names of llama-bench where it has them; then ours.
-void write_json(const Engine& engine, const BenchRow& row, JsonWriter& json) {
-  json.begin_object().field("model_filename", engine.file().path()).field("model_size", engine.file().file_bytes());
-  json.field("n_batch", engine.batch()).field("n_threads", engine.threads()).field("type_k", "f16").field("type_v", "f16");
-  json.field("n_prompt", row.prompt).field("n_gen", row.generate).field("n_depth", row.depth);
-  json.field("avg_ts", row.average_rate()).field("stddev_ts", row.deviation_of_rate());
-  json.key("samples_ns").begin_array();
-  for (const double s : row.seconds) json.value(int64_t(s * 1e9));
-  json.end_array().key("samples_ts").begin_array();
-  for (const double s : row.seconds) json.value(row.tokens / s);
-  json.end_array().field("n_columns", row.columns).field("isa", kernels().name);
-  json.field("gmac_per_s", gmac_per_s(row)).field("gb_per_s", gb_per_s(row));
-  json.field("percent_of_ceiling", row.percent_of_ceiling()).field("limited_by", row.limited_by());
-  json.field("ceiling_read_gb_per_s", row.ceilings.read_gb_per_s).field("ceiling_int8_gmac_per_s", row.ceilings.int8_gmac_per_s);
-  json.field("ceiling_f32_gmac_per_s", row.ceilings.f32_gmac_per_s).end_object();
-}
-
-std::string table_line(const BenchRow& row, bool csv) {
-  char text[300];
-  std::snprintf(text, sizeof text, csv ? "%s,%.2f,%.2f,%.1f,%.2f,%.1f,%s,%.1f,%.1f,%.1f\n"
-                                       : "| %-14s | %9.2f ± %-6.2f | %7.1f | %6.2f | %5.1f %% of %-9s | %.1f GB/s, %.0f int8, %.0f f32 GMAC/s |\n",
-                test_name(row).c_str(), row.average_rate(), row.deviation_of_rate(), gmac_per_s(row), gb_per_s(row), row.percent_of_ceiling(),
-                row.limited_by(), row.ceilings.read_gb_per_s, row.ceilings.int8_gmac_per_s, row.ceilings.f32_gmac_per_s);
-  return text;
-}
+int repeats_of(const BenchFlags& flags) { return flags.repeats > 0 ? flags.repeats : BenchOptions().repeats; }
 
 Result<BenchOptions> bench_options(const CommandLine& line) {
   constexpr int64_t kMany = 1 << 20;
   BenchOptions options;
   options.generate = line.bench.generate;
-  options.repeats = line.bench.repeats;
+  options.repeats = repeats_of(line.bench);
   NIBBLE_TRY(options.prompts, parse_counts("--prompts", line.bench.prompts, 0, kMany));
   NIBBLE_TRY(options.depths, parse_counts("--depths", line.bench.depths, 0, kMany));
   NIBBLE_TRY(options.columns, parse_counts("--columns", line.bench.columns, 1, 1024));
   return options;
 }
 
-Status bench(const CommandLine& line) {
+Result<Measured> measure_model(const CommandLine& line) {
   NIBBLE_TRY(const BenchOptions options, bench_options(line));
   NIBBLE_TRY(const std::string path, model_path(line));
   CommandLine with_room = line;
-  const auto most = [](const std::vector<int64_t>& counts) { return *std::max_element(counts.begin(), counts.end()); };
-  const int64_t longest = most(options.depths) + std::max(most(options.prompts), options.generate);
-  if (with_room.engine.context == 0) with_room.engine.context = longest;
-  with_room.engine.sessions = int(most(options.columns));
+  if (with_room.engine.context == 0) with_room.engine.context = bench_context(options);
+  with_room.engine.sessions = int(bench_sessions(options));
   NIBBLE_TRY(const std::unique_ptr<Engine> engine, open_engine(with_room, path));
-  const bool csv = line.bench.format == "csv", json = line.text.json || line.bench.format == "json";
-  if (!csv && !json && line.bench.format != "md")
-    return fail(ErrorKind::kInvalidArgument, "--output-format is \"", line.bench.format, "\", wanted md, csv or json");
-  JsonWriter writer;
-  writer.begin_array();
-  if (csv) NIBBLE_CHECK_OK(write_stdout("test,tokens_per_s,stddev,gmac_per_s,gb_per_s,percent_of_ceiling,limited_by,read_gb_per_s,int8_gmac_per_s,f32_gmac_per_s\n"));
-  if (!csv && !json)
-    NIBBLE_CHECK_OK(write_stdout(concat(path, ", ", engine->threads(), " threads, ", kernels().name,
-                                        "\n\n| test           |       tokens/s     |  GMAC/s |   GB/s | of this machine's ceiling | ceilings |\n"
-                                        "|---|---:|---:|---:|---:|---|\n")));
-  bool impossible = false;
-  NIBBLE_CHECK_OK(run_bench(*engine, options, [&](const BenchRow& row) -> Status {
-    impossible = impossible || row.percent_of_ceiling() > 100;
-    if (!json) return write_stdout(table_line(row, csv));
-    write_json(*engine, row, writer);
-    return {};
-  }));
-  writer.end_array();
-  if (json) NIBBLE_CHECK_OK(write_stdout(writer.text() + "\n"));
-  if (impossible)
-    return fail(ErrorKind::kInternal, "a row is above the ceiling: the machine was disturbed while the ceiling was measured; run it again");
+  Measured measured;
+  BenchRun& run = measured.run;
+  run.machine = this_machine();
+  run.version = NIBBLE_VERSION;
+  run.subject = std::filesystem::path(path).filename().string();
+  run.model_bytes = engine->file().file_bytes();
+  run.threads = engine->threads();
+  measured.batch = engine->batch();
+  NIBBLE_TRY(run.rows, run_bench(*engine, options, show_progress));
+  return measured;
+}
+
+// Above its ceiling no row can be: then one of the two was not measured well.
+Status check_ceilings(const BenchRun& run) {
+  for (const BenchRow& row : run.rows)
+    if (row.percent_of_ceiling() > 100)
+      return fail(ErrorKind::kInternal, "row ", row.name, " is above the ceiling (", row.percent_of_ceiling(),
+                  " %): the machine was disturbed while the ceiling was measured; run it again");
   return {};
+}
+
+Result<History> open_history(const CommandLine& line, History::Mode mode) {
+  if (!line.bench.history.empty()) return History::open(line.bench.history, mode);
+  NIBBLE_TRY(const std::string path, default_history_path());
+  return History::open(path, mode);
+}
+
+Result<GateReport> gate(const CommandLine& line, const BenchRun& run, const GateOptions& options) {
+  NIBBLE_TRY(History history, open_history(line, History::Mode::kRead));
+  NIBBLE_TRY(const std::vector<BenchRun> before, history.load(line.bench.against, run));
+  return compare_with(run, before, options);
+}
+
+Status save(const CommandLine& line, BenchRun& run) {
+  run.name = line.bench.save;
+  NIBBLE_TRY(History history, open_history(line, History::Mode::kSave));
+  return history.save(run);
+}
+
+// True: a comparison found a row that became slower.
+Result<bool> bench(const CommandLine& line) {
+  const std::string& format = line.bench.format;
+  const bool json = line.text.json || format == "json", csv = !json && format == "csv";
+  if (format != "md" && format != "csv" && format != "json")
+    return fail(ErrorKind::kInvalidArgument, "--output-format is \"", format, "\", wanted md, csv or json");
+  if (!line.bench.save.empty())  // a file that cannot be written is known before the work
+    NIBBLE_CHECK_OK(open_history(line, History::Mode::kSave));
+  NIBBLE_TRY(Measured measured, measure_model(line));
+  BenchRun& run = measured.run;
+  const bool compares = !line.bench.against.empty();
+  const GateOptions options{.threshold_percent = double(line.bench.threshold)};
+  GateReport report;
+  if (compares) {
+    NIBBLE_TRY(report, gate(line, run, options));
+  }
+  if (json) NIBBLE_CHECK_OK(write_stdout(bench_json(run, measured.batch, compares ? &report : nullptr)));
+  if (csv) NIBBLE_CHECK_OK(write_stdout(bench_csv(run)));
+  if (!json && !csv) NIBBLE_CHECK_OK(write_stdout(bench_markdown(run)));
+  NIBBLE_CHECK_OK(check_ceilings(run));
+  if (!line.bench.save.empty()) NIBBLE_CHECK_OK(save(line, run));
+  if (!compares) return false;
+  const std::string text = gate_markdown(report, line.bench.against, options);
+  if (csv || json)
+    write_stderr(text);
+  else
+    NIBBLE_CHECK_OK(write_stdout("\n" + text));
+  return report.slower > 0;
 }
 
 }  // namespace
 
 int bench_command(const CommandLine& line) {
-  const Status status = bench(line);
-  return status ? 0 : report_error(line.command, status.error());
+  const Result<bool> slower = bench(line);
+  if (!slower) return report_error(line.command, slower.error());
+  return *slower ? kSlowerExitCode : 0;
 }
 
 }  // namespace nibble

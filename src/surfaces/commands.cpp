@@ -45,7 +45,8 @@ constexpr Command kCommands[] = {
     {"bench", kBench, "[MODEL]", 1, "speed of a model, beside the limits of this machine",
      "Each row states the percent of this machine's ceiling, which is measured in the same run: the model's\n"
      "multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes "
-     "longer.\n",
+     "longer.\n"
+     "--save keeps runs, --against compares with them and sets the exit code.\n",
      bench_command},
 };
 

@@ -19,6 +19,7 @@ int quantize_command(const CommandLine& line);
 int perplexity_command(const CommandLine& line);
 int imatrix_command(const CommandLine& line);
 int bench_command(const CommandLine& line);
+inline constexpr int kSlowerExitCode = 1;  // of bench --against, when a row is slower
 
 // line.model, or the model that comes with nibble.
 Result<std::string> model_path(const CommandLine& line);

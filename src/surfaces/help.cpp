@@ -4,6 +4,7 @@
 
 #include "base/topology.h"
 #include "kernels/kernels.h"
+#include "surfaces/commands.h"
 
 namespace nibble {
 namespace {
@@ -108,7 +109,7 @@ std::string markdown_help() {
       "a test compares.\n\n";
   for (const Command& command : commands())
     text += concat("- [nibble ", command.name, "](#nibble-", command.name, "): ", command.summary, "\n");
-  text += concat("\nExit codes: 0 done; 130 stopped by Ctrl-C; otherwise the kind of error:");
+  text += concat("\nExit codes: 0 done; ", kSlowerExitCode, " nibble bench --against found a slower row; 130 stopped by Ctrl-C; otherwise the kind of error:");
   for (int kind = 0; kind <= int(ErrorKind::kInternal); ++kind)
     text +=
         concat(kind ? ", " : " ", error_exit_code(ErrorKind(kind)), " ", error_kind_name(ErrorKind(kind)));

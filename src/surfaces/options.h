@@ -50,11 +50,15 @@ struct InspectOptions {
 struct BenchFlags {
   std::string prompts = "512", depths = "0", columns = "1";
   int64_t generate = 64;
-  int repeats = 3;
+  int repeats = 0;  // 0: as many as BenchOptions says
   std::string format = "md";
+  std::string save, against;  // names of runs in the history
+  std::string history;        // its file; empty: default_history_path()
+  float threshold = 3;        // percent
 };
 inline constexpr ValueRange kBenchGenerateRange{0, 1 << 20};
-inline constexpr ValueRange kBenchRepeatsRange{1, 1000};
+inline constexpr ValueRange kBenchRepeatsRange{0, 1000};
+inline constexpr ValueRange kBenchThresholdRange{0, 1000};
 
 // Everything a command line can say. Each parameter lives in the struct of the layer that acts on it.
 struct CommandLine {

@@ -1,0 +1,58 @@
+#include "measure/bench_row.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "measure/statistics.h"
+
+namespace nibble {
+namespace {
+
+double compute_seconds(const BenchRow& row, const Ceilings& limits) {
+  double seconds = 0;
+  if (row.integer_macs > 0) seconds += row.integer_macs / limits.int8_gmac_per_s / 1e9;
+  if (row.float_macs > 0) seconds += row.float_macs / limits.f32_gmac_per_s / 1e9;
+  return seconds;
+}
+double read_seconds(const BenchRow& row, const Ceilings& limits) {
+  return row.bytes / (row.cached ? limits.cache_gb_per_s : limits.read_gb_per_s) / 1e9;
+}
+
+std::vector<double> seconds_of(const BenchRow& row) {
+  std::vector<double> seconds;
+  for (const BenchSample& sample : row.samples) seconds.push_back(sample.seconds);
+  return seconds;
+}
+
+}  // namespace
+
+double BenchRow::average_rate() const {
+  double sum = 0;
+  for (const BenchSample& s : samples) sum += tokens / s.seconds;
+  return sum / double(samples.size());
+}
+
+double BenchRow::deviation_of_rate() const {
+  const double mean = average_rate();
+  double squares = 0;
+  for (const BenchSample& s : samples) squares += (tokens / s.seconds - mean) * (tokens / s.seconds - mean);
+  return samples.size() > 1 ? std::sqrt(squares / double(samples.size() - 1)) : 0;
+}
+
+double BenchRow::best_seconds() const {
+  const std::vector<double> seconds = seconds_of(*this);
+  return *std::min_element(seconds.begin(), seconds.end());
+}
+
+double BenchRow::median_seconds() const { return median(seconds_of(*this)); }
+
+double BenchRow::least_seconds(const Ceilings& limits) const {
+  return std::max(compute_seconds(*this, limits), read_seconds(*this, limits));
+}
+
+const char* BenchRow::limited_by() const {
+  if (compute_seconds(*this, ceilings) > read_seconds(*this, ceilings)) return "compute";
+  return cached ? "cache" : "bandwidth";
+}
+
+}  // namespace nibble
