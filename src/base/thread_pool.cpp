@@ -25,6 +25,9 @@ constexpr std::chrono::nanoseconds kSpin = std::chrono::microseconds(50);
 constexpr std::chrono::nanoseconds kStolen = std::chrono::microseconds(300);
 // After that, this many waits park at once instead of spinning in the other's way.
 constexpr int kPoliteWaits = 512;
+// Time after which a worker offers its core to whoever waits for it, between two runs: taken away within a
+// run, the share that it holds keeps all others waiting.
+constexpr std::chrono::nanoseconds kOffer = std::chrono::microseconds(1000);
 
 void pause_cpu() {
 #if defined(__x86_64__)
@@ -108,6 +111,7 @@ struct ThreadPool::State {
 
   void work(int thread) {
     Spinner spinner(spin);
+    auto offered = std::chrono::steady_clock::now();
     for (uint32_t seen = 0;;) {
       const auto advanced = [&] { return epoch.load(std::memory_order_acquire) != seen; };
       if (!spinner.spin(advanced)) {
@@ -124,6 +128,10 @@ struct ThreadPool::State {
       if (pending.fetch_sub(1, std::memory_order_seq_cst) == 1 &&
           parked_caller.load(std::memory_order_seq_cst) != 0) {
         futex_wake(pending, 1);
+      }
+      if (std::chrono::steady_clock::now() - offered > kOffer) {
+        sched_yield();
+        offered = std::chrono::steady_clock::now();
       }
     }
   }
