@@ -42,18 +42,33 @@ std::string random_hex() {
   return text;
 }
 
-// A new file beside `target`; returns its descriptor and name.
-Result<std::pair<int, std::string>> create_beside(const std::string& target) {
+// The link through which a file without a name gets one.
+std::string own_link(int fd) { return concat("/proc/self/fd/", fd); }
+
+// A new name beside `target`, and what `make(name)` gives for it: a negative number where it failed.
+template <class Make>
+Result<std::pair<int, std::string>> make_beside(const std::string& target, Make make) {
   constexpr size_t kMaxStem = 200;  // a file name has at most 255 bytes; the suffix needs 21
   const size_t slash = target.rfind('/');
   const size_t begin = slash == std::string::npos ? 0 : slash + 1;
   const std::string stem = target.substr(0, std::min(target.size(), begin + kMaxStem));
   for (int attempt = 0;; ++attempt) {
     std::string name = concat(stem, ".", random_hex(), ".tmp");
-    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (fd >= 0) return std::pair(fd, std::move(name));
+    const int made = make(name.c_str());
+    if (made >= 0) return std::pair(made, std::move(name));
     if (errno != EEXIST || attempt == 16) return refuse("create a file beside", target, errno);
   }
+}
+
+// A new file in the directory of `target`: its descriptor, and its name if it has one.
+Result<std::pair<int, std::string>> create_beside(const std::string& target) {
+  const int unnamed = ::open(directory_of(target).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  if (unnamed >= 0 && ::access(own_link(unnamed).c_str(), F_OK) == 0)
+    return std::pair(unnamed, std::string());
+  if (unnamed >= 0) ::close(unnamed);
+  return make_beside(target, [](const char* name) {
+    return ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  });
 }
 
 }  // namespace
@@ -98,7 +113,7 @@ AtomicFile::~AtomicFile() { discard(); }
 void AtomicFile::discard() {
   if (fd_ < 0) return;
   ::close(std::exchange(fd_, -1));
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 std::unexpected<Error> AtomicFile::failed(std::string_view action, int error) {
@@ -143,10 +158,23 @@ Status AtomicFile::write_through(std::span<const std::byte> bytes) {
   return {};
 }
 
+Status AtomicFile::give_name() {
+  auto named = make_beside(path_, [&](const char* name) {
+    return ::linkat(AT_FDCWD, own_link(fd_).c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+  });
+  if (!named) {
+    discard();
+    return std::unexpected(named.error());
+  }
+  temporary_ = std::move(named->second);
+  return {};
+}
+
 Status AtomicFile::commit() {
   if (fd_ < 0) return finished();
   NIBBLE_CHECK_OK(write_through(buffer_));
   if (::fsync(fd_) != 0) return failed("sync", errno);
+  if (temporary_.empty()) NIBBLE_CHECK_OK(give_name());
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("put in place", errno);
   const int closed = ::close(std::exchange(fd_, -1));
   if (closed != 0) return refuse("close", path_, errno);

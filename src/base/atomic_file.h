@@ -1,7 +1,8 @@
-// A file that appears whole or not at all. Bytes go to a temporary file beside the target (same directory, a
-// name of its own: <target>.<16 hex digits>.tmp); commit() syncs it, renames it over the target and syncs the
-// directory. A process killed at any moment leaves the old file or none, and at most a stale .tmp that never
-// collides with a later run. Any error, and destruction before commit(), removes the temporary file.
+// A file that appears whole or not at all. Bytes go to a file without a name in the target's directory, or
+// where the file system knows none, to <target>.<16 hex digits>.tmp; commit() syncs it, renames it over the
+// target and syncs the directory. A process killed at any moment leaves the old file or none, and at most a
+// stale .tmp that never collides with a later run. Any error, and destruction before commit(), removes what
+// was written.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -41,8 +42,10 @@ class AtomicFile {
   std::unexpected<Error> finished() const;
   void discard();
 
-  std::string path_, temporary_;
-  int fd_ = -1;  // -1: committed, failed or moved from
+  Status give_name();
+
+  std::string path_, temporary_;  // temporary_ is empty while the file has no name
+  int fd_ = -1;                   // -1: committed, failed or moved from
   uint64_t written_ = 0;
   std::vector<std::byte> buffer_;
 };

@@ -51,6 +51,7 @@ int program(const std::vector<std::string_view>& words) {
 int main(int argc, char** argv) {
   // A reader of stdout that goes away is an error of a write, seen by the command that writes.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file beyond `ulimit -f` is an error of the write
   nibble::exit_when_a_mapped_file_is_shortened();
   return nibble::program(std::vector<std::string_view>(argv + 1, argv + argc));
 }

@@ -1,5 +1,6 @@
 #include "base/atomic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
@@ -51,7 +52,6 @@ TEST(AtomicFile, DroppedWithoutCommitLeavesTheOldFile) {
   {
     auto file = AtomicFile::create(scratch / "out");
     ASSERT_TRUE(file->write("new"));
-    EXPECT_EQ(scratch.names().size(), 2u);
   }
   EXPECT_EQ(scratch.names(), Names{"out"});
   EXPECT_EQ(read_whole(scratch / "out"), "old");
@@ -110,8 +110,8 @@ int in_child(Body body) {
   return status;
 }
 
-// Killed after every number of written megabytes: the old file stands, and a later run is not in the way of
-// the leftovers.
+// Killed after every number of written megabytes: the old file stands, and leftovers, if the file system
+// cannot do without them, are not in the way of a later run.
 TEST(AtomicFile, KilledLeavesTheOldFile) {
   const ScratchDirectory scratch;
   write_whole(scratch / "out", "old");
@@ -125,10 +125,13 @@ TEST(AtomicFile, KilledLeavesTheOldFile) {
     ASSERT_TRUE(WIFSIGNALED(status));
     EXPECT_EQ(read_whole(scratch / "out"), "old");
   }
-  EXPECT_EQ(scratch.names().size(), 5u);
+  const int unnamed = ::open(scratch.path().c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+  const size_t left = unnamed >= 0 ? 1 : 5;
+  ::close(unnamed);
+  EXPECT_EQ(scratch.names().size(), left);
   ASSERT_TRUE(write_file_atomically(scratch / "out", "new"));
   EXPECT_EQ(read_whole(scratch / "out"), "new");
-  EXPECT_EQ(scratch.names().size(), 5u);
+  EXPECT_EQ(scratch.names().size(), left);
 }
 
 // A limit on file size makes write(2) fail in the middle, as a full disk does.
