@@ -1,7 +1,7 @@
 // Log-probabilities of a base model over a text, saved so that a quantized model can be compared with it: 16
-// bits a value, each position with its own top and range. Layout (little-endian): "NIBBLELP", u32 version 1,
-// vocabulary, context, chunks; then per chunk the i32 ids (context) and per scored position f32 top, f32
-// range, u16 codes (vocabulary): log p = top - range * code / 65535.
+// bits a value, each position with its own top and range. Layout (little-endian): "NIBBLELP", u32 version 2,
+// vocabulary, chunks; then per chunk u32 tokens, u32 first scored position, the i32 ids and per scored
+// position f32 top, f32 range, u16 codes (vocabulary): log p = top - range * code / 65535.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -14,15 +14,14 @@
 
 namespace nibble {
 
-struct LogitsShape {
-  uint32_t vocabulary = 0;
-  uint32_t context = 0;  // tokens of a chunk
-  uint32_t chunks = 0;
-  bool operator==(const LogitsShape&) const = default;
-  // The second half of a chunk is scored; its last token has nothing to predict.
-  uint32_t first_scored() const { return context / 2; }
-  uint32_t scored() const { return context - first_scored() - 1; }
+// Tokens that belong together: each from `first_scored` + 1 on is predicted from all before it.
+struct ScoredChunk {
+  std::vector<int32_t> tokens;
+  uint32_t first_scored = 0;  // the position whose prediction is scored first
+  bool operator==(const ScoredChunk&) const = default;
+  uint32_t scored() const { return uint32_t(tokens.size()) - first_scored - 1; }
 };
+inline constexpr uint32_t kMaxChunkTokens = 1 << 26;
 
 // One position as it is stored. Log-probabilities more than kLogitsRange below the top are raised to that.
 inline constexpr float kLogitsRange = 24;
@@ -35,8 +34,10 @@ void unpack_logits(const PackedLogits& packed, std::span<float> log_probabilitie
 
 class LogitsWriter {
  public:
-  static Result<LogitsWriter> create(const std::string& path, const LogitsShape& shape);
-  Status write_tokens(std::span<const int32_t> tokens);
+  // `chunks` are what will be written, for the size.
+  static Result<LogitsWriter> create(const std::string& path, uint32_t vocabulary,
+                                     std::span<const ScoredChunk> chunks);
+  Status begin_chunk(const ScoredChunk& chunk);
   Status write_position(const PackedLogits& packed);
   Status finish() { return file_.commit(); }
 
@@ -49,15 +50,21 @@ class LogitsReader {
  public:
   // Errors: not such a file, sizes that contradict each other.
   static Result<LogitsReader> open(const std::string& path);
-  const LogitsShape& shape() const { return shape_; }
-  std::vector<int32_t> tokens(uint32_t chunk) const;
-  // Position `scored` in [0, shape().scored()) of a chunk.
-  void read_position(uint32_t chunk, uint32_t scored, PackedLogits& out) const;
+  uint32_t vocabulary() const { return vocabulary_; }
+  uint32_t chunks() const { return uint32_t(places_.size()); }
+  ScoredChunk chunk(uint32_t number) const;
+  // Position `scored` in [0, chunk(number).scored()).
+  void read_position(uint32_t number, uint32_t scored, PackedLogits& out) const;
 
  private:
-  LogitsReader(MappedFile file, LogitsShape shape) : file_(std::move(file)), shape_(shape) {}
+  struct Place {
+    uint64_t at;  // of the ids
+    uint32_t tokens, first_scored;
+  };
+  LogitsReader(MappedFile file, uint32_t vocabulary) : file_(std::move(file)), vocabulary_(vocabulary) {}
   MappedFile file_;
-  LogitsShape shape_;
+  uint32_t vocabulary_;
+  std::vector<Place> places_;
 };
 
 }  // namespace nibble

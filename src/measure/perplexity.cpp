@@ -46,9 +46,9 @@ class Perplexity {
   Result<PerplexityResult> run(std::string_view text,
                                const std::function<void(const PerplexityProgress&)>& progress) {
     NIBBLE_CHECK_OK(prepare(text));
-    for (uint32_t chunk = 0; chunk < shape_.chunks; ++chunk) {
-      NIBBLE_CHECK_OK(score_chunk(chunk));
-      if (progress) progress({int64_t(chunk) + 1, shape_.chunks, std::exp(nll_.value())});
+    for (size_t i = 0; i < chunks_.size(); ++i) {
+      NIBBLE_CHECK_OK(score_chunk(uint32_t(i)));
+      if (progress) progress({int64_t(i) + 1, int64_t(chunks_.size()), std::exp(nll_.value())});
     }
     if (writer_) NIBBLE_CHECK_OK(writer_->finish());
     return result();
@@ -56,66 +56,93 @@ class Perplexity {
 
  private:
   Status prepare(std::string_view text) {
-    const int64_t vocabulary = engine_.model().config().vocabulary;
-    if (!options_.base_logits.empty()) {
-      NIBBLE_TRY(LogitsReader reader, LogitsReader::open(options_.base_logits));
-      shape_ = reader.shape();
-      base_.emplace(std::move(reader));
-      if (int64_t(shape_.vocabulary) != vocabulary)
-        return fail(ErrorKind::kInvalidArgument, options_.base_logits, ": vocabulary of ", shape_.vocabulary,
-                    " tokens; the model has ", vocabulary);
-      if (options_.chunks > 0) shape_.chunks = uint32_t(std::min<int64_t>(shape_.chunks, options_.chunks));
-    } else {
-      NIBBLE_CHECK_OK(cut_text(text, vocabulary));
-    }
-    if (shape_.chunks == 0) return fail(ErrorKind::kInvalidArgument, "no chunks to score");
-    if (int64_t(shape_.context) > engine_.context())
-      return fail(ErrorKind::kInvalidArgument, "chunks of ", shape_.context, " tokens; the context is ",
-                  engine_.context());
+    vocabulary_ = uint32_t(engine_.model().config().vocabulary);
+    if (!options_.base_logits.empty())
+      NIBBLE_CHECK_OK(take_chunks_of_base());
+    else if (options_.documents)
+      NIBBLE_CHECK_OK(cut_into_documents(text));
+    else
+      NIBBLE_CHECK_OK(cut_into_chunks(text));
+    if (options_.chunks > 0 && chunks_.size() > size_t(options_.chunks))
+      chunks_.resize(size_t(options_.chunks));
+    if (chunks_.empty()) return fail(ErrorKind::kInvalidArgument, "no chunks to score");
+    for (const ScoredChunk& chunk : chunks_)
+      if (int64_t(chunk.tokens.size()) > engine_.context())
+        return fail(ErrorKind::kInvalidArgument, "chunks of ", chunk.tokens.size(),
+                    " tokens; the context is ", engine_.context());
     if (!options_.save_logits.empty()) {
-      NIBBLE_TRY(LogitsWriter writer, LogitsWriter::create(options_.save_logits, shape_));
+      NIBBLE_TRY(LogitsWriter writer, LogitsWriter::create(options_.save_logits, vocabulary_, chunks_));
       writer_.emplace(std::move(writer));
     }
     return {};
   }
 
-  Status cut_text(std::string_view text, int64_t vocabulary) {
-    const Tokenizer& tokenizer = engine_.tokenizer();
-    ids_ = tokenizer.encode(text, {.add_special = true});
-    const int64_t possible = int64_t(ids_.size()) / options_.context;
-    if (possible < 1)
-      return fail(ErrorKind::kInvalidArgument, "the text has ", ids_.size(),
-                  " tokens; wanted at least one chunk of ", options_.context);
-    const int64_t chunks = options_.chunks > 0 ? std::min(options_.chunks, possible) : possible;
-    shape_ = {uint32_t(vocabulary), uint32_t(options_.context), uint32_t(chunks)};
+  Status take_chunks_of_base() {
+    NIBBLE_TRY(LogitsReader reader, LogitsReader::open(options_.base_logits));
+    if (reader.vocabulary() != vocabulary_)
+      return fail(ErrorKind::kInvalidArgument, options_.base_logits, ": vocabulary of ", reader.vocabulary(),
+                  " tokens; the model has ", vocabulary_);
+    for (uint32_t i = 0; i < reader.chunks(); ++i) {
+      chunks_.push_back(reader.chunk(i));
+      for (const TokenId id : chunks_.back().tokens)
+        if (id < 0 || int64_t(id) >= int64_t(vocabulary_))
+          return fail(ErrorKind::kBadFile, options_.base_logits, ": token id ", id,
+                      " outside the vocabulary");
+    }
+    base_.emplace(std::move(reader));
     return {};
   }
 
-  std::vector<TokenId> chunk_tokens(uint32_t chunk) const {
-    if (base_) return base_->tokens(chunk);
-    const auto first = ids_.begin() + int64_t(chunk) * shape_.context;
-    std::vector<TokenId> tokens(first, first + shape_.context);
+  Status cut_into_chunks(std::string_view text) {
     const Tokenizer& tokenizer = engine_.tokenizer();
-    if (tokenizer.add_bos() && tokenizer.special().bos != kNoToken) tokens[0] = tokenizer.special().bos;
-    return tokens;
+    const auto ids = tokenizer.encode(text, {.add_special = true, .parse_special = options_.special});
+    const auto size = size_t(options_.context);
+    if (ids.size() < size)
+      return fail(ErrorKind::kInvalidArgument, "the text has ", ids.size(),
+                  " tokens; wanted at least one chunk of ", options_.context);
+    for (size_t at = 0; at + size <= ids.size(); at += size) {
+      ScoredChunk& chunk = chunks_.emplace_back();
+      chunk.tokens.assign(ids.begin() + int64_t(at), ids.begin() + int64_t(at + size));
+      chunk.first_scored = uint32_t(size / 2);
+      if (tokenizer.add_bos() && tokenizer.special().bos != kNoToken)
+        chunk.tokens[0] = tokenizer.special().bos;
+    }
+    return {};
   }
 
-  Status score_chunk(uint32_t chunk) {
-    const std::vector<TokenId> tokens = chunk_tokens(chunk);
-    for (const TokenId id : tokens)
-      if (id < 0 || id >= int64_t(shape_.vocabulary))
-        return fail(ErrorKind::kBadFile, options_.base_logits, ": token id ", id, " outside the vocabulary");
-    if (writer_) NIBBLE_CHECK_OK(writer_->write_tokens(tokens));
+  Status cut_into_documents(std::string_view text) {
+    const Tokenizer& tokenizer = engine_.tokenizer();
+    const TokenId eos = tokenizer.special().eos;
+    const std::string_view end = eos == kNoToken ? std::string_view() : tokenizer.piece(eos, true);
+    if (end.empty())
+      return fail(ErrorKind::kUnsupported, "the vocabulary names no end-of-text token to cut documents at");
+    const std::shared_ptr<TokenizerScratch> scratch = tokenizer.make_scratch();
+    while (!text.empty()) {
+      const size_t found = text.find(end), size = found == text.npos ? text.size() : found + end.size();
+      ScoredChunk chunk;
+      tokenizer.encode(text.substr(0, size), {.add_special = true, .parse_special = true}, *scratch,
+                       chunk.tokens);
+      text.remove_prefix(size);
+      if (text.starts_with('\n')) text.remove_prefix(1);
+      if (chunk.tokens.size() > size_t(options_.context)) chunk.tokens.resize(size_t(options_.context));
+      if (chunk.tokens.size() >= 2) chunks_.push_back(std::move(chunk));
+    }
+    return {};
+  }
+
+  Status score_chunk(uint32_t number) {
+    const ScoredChunk& chunk = chunks_[number];
+    if (writer_) NIBBLE_CHECK_OK(writer_->begin_chunk(chunk));
     KvSequence sequence(engine_.kv_pool());
-    const int64_t first = shape_.first_scored(), end = shape_.context - 1;
-    NIBBLE_CHECK_OK(forward(sequence, tokens, 0, first, Span::Want::kNothing));
+    const int64_t first = chunk.first_scored, end = int64_t(chunk.tokens.size()) - 1;
+    NIBBLE_CHECK_OK(forward(sequence, chunk.tokens, 0, first, Span::Want::kNothing));
     // Logits of a large vocabulary come in parts.
-    const int64_t step = std::clamp<int64_t>(kLogitsAtOnce / shape_.vocabulary, 1, engine_.batch());
+    const int64_t step = std::clamp<int64_t>(kLogitsAtOnce / vocabulary_, 1, engine_.batch());
     for (int64_t at = first; at < end; at += step) {
       const int64_t n = std::min(step, end - at);
-      logits_.resize(size_t(n) * shape_.vocabulary);
-      NIBBLE_CHECK_OK(forward(sequence, tokens, at, at + n, Span::Want::kAllLogits));
-      NIBBLE_CHECK_OK(score_positions(chunk, tokens, at, n));
+      logits_.resize(size_t(n) * vocabulary_);
+      NIBBLE_CHECK_OK(forward(sequence, chunk.tokens, at, at + n, Span::Want::kAllLogits));
+      NIBBLE_CHECK_OK(score_positions(number, at, n));
     }
     return {};
   }
@@ -132,21 +159,21 @@ class Perplexity {
     return {};
   }
 
-  Status score_positions(uint32_t chunk, std::span<const TokenId> tokens, int64_t first, int64_t count) {
+  Status score_positions(uint32_t number, int64_t first, int64_t count) {
+    const ScoredChunk& chunk = chunks_[number];
     std::vector<Position> positions(static_cast<size_t>(count));
     engine_.workspace().driver().parallel_for(count, 1, 1e6, [&](int64_t begin, int64_t end) {
       PackedLogits base;
       std::vector<float> base_log;
       for (int64_t i = begin; i < end; ++i) {
-        const std::span<float> row =
-            std::span(logits_).subspan(size_t(i) * shape_.vocabulary, shape_.vocabulary);
+        const std::span<float> row = std::span(logits_).subspan(size_t(i) * vocabulary_, vocabulary_);
         to_log_probabilities(row);
-        const TokenId next = tokens[size_t(first + i + 1)];
+        const TokenId next = chunk.tokens[size_t(first + i + 1)];
         Position& position = positions[size_t(i)];
         position.nll = -double(row[size_t(next)]);
         if (base_) {
-          base_->read_position(chunk, uint32_t(first + i - shape_.first_scored()), base);
-          base_log.resize(shape_.vocabulary);
+          base_->read_position(number, uint32_t(first + i - chunk.first_scored), base);
+          base_log.resize(vocabulary_);
           unpack_logits(base, base_log);
           compare(base_log, row, next, position);
         }
@@ -193,7 +220,7 @@ class Perplexity {
 
   PerplexityResult result() {
     PerplexityResult result;
-    result.chunks = shape_.chunks;
+    result.chunks = int64_t(chunks_.size());
     result.scored = nll_.count();
     result.perplexity = exponential(nll_);
     if (!base_) return result;
@@ -216,8 +243,8 @@ class Perplexity {
   static constexpr int64_t kLogitsAtOnce = 16 << 20;
   Engine& engine_;
   const PerplexityOptions& options_;
-  LogitsShape shape_;
-  std::vector<TokenId> ids_;
+  uint32_t vocabulary_ = 0;
+  std::vector<ScoredChunk> chunks_;
   std::optional<LogitsReader> base_;
   std::optional<LogitsWriter> writer_;
   std::vector<float> logits_;

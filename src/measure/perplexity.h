@@ -1,8 +1,9 @@
 // Perplexity of a model over a text, and how far its predictions are from those of a base model.
 // Method, as the field does it: the text's ids are cut into chunks of `context`, each starting afresh with
 // BOS in place of its first id where the vocabulary wants one; tokens of the second half of a chunk are
-// scored, each predicted from all before it. PPL = exp(mean of -log p). Standard errors take the scored
-// tokens as independent.
+// scored, each predicted from all before it. With `documents` the text is cut after each end-of-text token
+// that it spells (and the line end that may follow), and every token of a document after its first is scored.
+// PPL = exp(mean of -log p). Standard errors take the scored tokens as independent.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -16,10 +17,13 @@
 namespace nibble {
 
 struct PerplexityOptions {
-  int64_t context = 512;    // tokens of a chunk
-  int64_t chunks = 0;       // at most; 0: the whole text
+  int64_t context = 512;         // tokens of a chunk; of a document at most, the rest of it is not read
+  int64_t chunks = 0;            // or documents, at most; 0: the whole text
+  bool documents = false;        // the text is documents; also sets `special`
+  bool special = false;          // text that spells a control token is that token
   std::string save_logits = {};  // write this model's log-probabilities here
-  std::string base_logits = {};  // compare with those saved here; they bring their own tokens, no text is needed
+  std::string base_logits =
+      {};  // compare with those saved here; they bring their own tokens, no text is needed
 };
 inline constexpr ValueRange kPerplexityContextRange{8, kMaxStepTokens}, kChunksRange{0, 1 << 20};
 

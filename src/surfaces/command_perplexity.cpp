@@ -4,6 +4,7 @@
 #include "surfaces/commands.h"
 #include "surfaces/input.h"
 #include "surfaces/output.h"
+#include "surfaces/progress.h"
 
 namespace nibble {
 namespace {
@@ -15,11 +16,15 @@ void add_line(std::string& text, const char* name, const char* format, double a,
   text += line;
 }
 
-// Saved logits bring the length of their chunks along.
+// Saved logits bring their chunks along.
+std::string what_was_scored(const PerplexityResult& result, const PerplexityOptions& options) {
+  if (!options.base_logits.empty()) return concat(" of ", result.chunks, " chunks");
+  if (options.documents) return concat(" of ", result.chunks, " documents");
+  return concat(", the second halves of ", result.chunks, " chunks of ", options.context);
+}
+
 std::string result_text(const PerplexityResult& result, const PerplexityOptions& options) {
-  std::string text =
-      concat(result.scored, " tokens scored, the second halves of ", result.chunks, " chunks",
-             options.base_logits.empty() ? concat(" of ", options.context) : std::string(), "\n");
+  std::string text = concat(result.scored, " tokens scored", what_was_scored(result, options), "\n");
   add_line(text, "perplexity", "%.4f +- %.4f", result.perplexity.value, result.perplexity.error);
   if (!result.divergence) return text;
   const Divergence& d = *result.divergence;
@@ -41,7 +46,8 @@ void add_estimate(JsonWriter& json, const char* name, const Estimate& estimate) 
 std::string result_json(const PerplexityResult& result, const PerplexityOptions& options) {
   JsonWriter json;
   json.begin_object().field("chunks", result.chunks).field("scored", result.scored);
-  if (options.base_logits.empty()) json.field("context", options.context);
+  if (options.base_logits.empty())
+    json.field("context", options.context).field("documents", options.documents);
   add_estimate(json, "perplexity", result.perplexity);
   if (result.divergence) {
     const Divergence& d = *result.divergence;
@@ -65,16 +71,17 @@ Status perplexity(const CommandLine& line) {
   if (line.perplexity.base_logits.empty()) {
     NIBBLE_TRY(text, read_prompt(line.text));
   }
+  PerplexityOptions options = line.perplexity;
+  options.special = line.text.special;
+  ProgressLine shown(!line.text.quiet, ProgressLine::Of::kChunks);
   NIBBLE_TRY(const PerplexityResult result,
-             measure_perplexity(*engine, text, line.perplexity, [&](const PerplexityProgress& at) {
-               if (line.text.quiet) return;
-               char shown[96];
-               std::snprintf(shown, sizeof shown, "[%lld/%lld] %.4f\n", static_cast<long long>(at.chunk),
-                             static_cast<long long>(at.chunks), at.perplexity);
-               write_stderr(shown);
+             measure_perplexity(*engine, text, options, [&](const PerplexityProgress& at) {
+               char so_far[32];
+               std::snprintf(so_far, sizeof so_far, "perplexity %.4f", at.perplexity);
+               shown.update(uint64_t(at.chunk), uint64_t(at.chunks), so_far);
              }));
-  return write_stdout(line.text.json ? result_json(result, line.perplexity)
-                                     : result_text(result, line.perplexity));
+  shown.clear();
+  return write_stdout(line.text.json ? result_json(result, options) : result_text(result, options));
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ constexpr Option kOptions[] = {
      TO(generation.draft_length)},
 
     {"--bos", "add_special", kAny, "", kTokenize, "begin with BOS and the like, as the vocabulary says", TO(text.bos)},
-    {"--special", "parse_special", kAny, "", kTokenize | kDetokenize,
+    {"--special", "parse_special", kAny, "", kTokenize | kDetokenize | kPerplexity | kImatrix,
      "text that spells a special token is that token; special tokens are written as text", TO(text.special)},
     {"--tensors", "", kAny, "", kInspect, "list every tensor", TO(inspect.tensors)},
     {"--keys", "", kAny, "", kInspect, "list every metadata key", TO(inspect.keys)},
@@ -95,6 +95,9 @@ constexpr Option kOptions[] = {
 
     {"--chunk", "", kPerplexityContextRange, "N", kPerplexity, "tokens of a chunk", TO(perplexity.context)},
     {"--chunks", "", kChunksRange, "N", kPerplexity, "score at most so many chunks; 0: the whole text", TO(perplexity.chunks)},
+    {"--documents", "", kAny, "", kPerplexity,
+     "cut the text where it spells the end-of-text token and score each document by itself, from its second token on",
+     TO(perplexity.documents)},
     {"--chunk", "", kPerplexityContextRange, "N", kImatrix, "tokens of a chunk", TO(importance.context)},
     {"--chunks", "", kChunksRange, "N", kImatrix, "read at most so many chunks; 0: the whole text", TO(importance.chunks)},
     {"--save-every", "", kChunksRange, "N", kImatrix, "save after so many chunks; 0: only at the end", TO(importance.save_every)},

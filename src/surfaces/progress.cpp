@@ -13,7 +13,8 @@ namespace nibble {
 
 using Clock = std::chrono::steady_clock;
 
-ProgressLine::ProgressLine(bool wanted) : wanted_(wanted && isatty(STDERR_FILENO)), start_(Clock::now()) {}
+ProgressLine::ProgressLine(bool wanted, Of unit)
+    : wanted_(wanted && isatty(STDERR_FILENO)), unit_(unit), start_(Clock::now()) {}
 ProgressLine::~ProgressLine() { clear(); }
 
 void ProgressLine::update(uint64_t done, uint64_t total, std::string_view what) {
@@ -27,10 +28,10 @@ void ProgressLine::update(uint64_t done, uint64_t total, std::string_view what) 
   const int filled = int(fraction * kBar);
   std::string bar(size_t(filled), '#');
   bar.append(size_t(kBar - filled), '.');
-  char text[256];
-  std::snprintf(text, sizeof text, "\r[%s] %3.0f %%  %.0f MiB/s, %.0f s left  %s\x1b[K", bar.c_str(),
-                fraction * 100, rate / (1 << 20), rate > 0 ? double(total - done) / rate : 0,
-                quoted(what, 30).c_str());
+  char text[256], speed[40] = "";
+  if (unit_ == Of::kBytes) std::snprintf(speed, sizeof speed, "%.0f MiB/s, ", rate / (1 << 20));
+  std::snprintf(text, sizeof text, "\r[%s] %3.0f %%  %s%.0f s left  %s\x1b[K", bar.c_str(), fraction * 100,
+                speed, rate > 0 ? double(total - done) / rate : 0, quoted(what, 30).c_str());
   write_stderr(text);
   shown_ = true;
 }

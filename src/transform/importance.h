@@ -1,7 +1,7 @@
 // Importance matrices: how strongly each input of each weight matrix is driven, as the mean of its squares
 // over a text. Quantization weighs errors by it. Stored as GGUF in the form llama.cpp writes and reads: for
 // every matrix the tensors NAME.in_sum2 (inputs, matrices) and NAME.counts (1, matrices), with several
-// matrices where experts are stacked.
+// matrices where experts are stacked. llama.cpp's older form, .dat files, is read too.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -23,12 +23,15 @@ class ImportanceMatrix {
   static Result<ImportanceMatrix> load(const std::string& path);
   Status save(const std::string& path) const;
 
-  // Mean squares of the inputs of a tensor, (matrices, row_length); empty where there are none. kBadFile when
-  // they do not fit the tensor's shape.
+  // Mean squares of the inputs of a tensor, (matrices, row_length); empty where there are none.
+  // kInvalidArgument when they do not fit the tensor's shape.
   Result<std::span<const float>> weights(const TensorView& tensor) const;
 
   // Adds the squares of `columns` inputs to the sums of a matrix.
   void add(std::string_view tensor, std::span<const double> squares, uint64_t columns);
+
+  // kInvalidArgument when a sum is not that of a tensor of this model.
+  Status check_belongs_to(const GgufFile& model, const std::string& path) const;
 
   size_t size() const { return entries_.size(); }
   uint32_t chunks = 0;      // of the text
@@ -37,11 +40,13 @@ class ImportanceMatrix {
 
  private:
   struct Entry {
-    std::vector<double> sums;    // (matrices, inputs)
-    std::vector<double> counts;  // (matrices)
+    std::vector<float> sums;    // (matrices, inputs): as in the file, so that a resumed run ends at the same
+    std::vector<float> counts;  // (matrices), or one for all
     std::vector<float> means;
   };
   static void set_means(Entry& entry);
+  static uint64_t matrices_of(const Entry& entry, const TensorView& tensor);
+  static Result<ImportanceMatrix> load_legacy(std::span<const std::byte> bytes, const std::string& path);
   std::map<std::string, Entry, std::less<>> entries_;
 };
 
@@ -50,6 +55,7 @@ struct ImportanceOptions {
   int64_t chunks = 0;       // at most; 0: the whole text
   int64_t save_every = 10;  // chunks
   bool resume = false;      // go on from the file at `path`, made from the same text
+  bool special = false;     // text that spells a control token is that token
 };
 
 // Runs the text through the model, chunk by chunk, and saves what it has every few chunks: an interrupted run

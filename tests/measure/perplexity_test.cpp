@@ -135,34 +135,82 @@ TEST_F(PerplexityTest, RefusesWhatCannotBeScored) {
       measure_perplexity(*engine, text_of(400), {.context = kChunk, .save_logits = "/no/such/folder/x"}));
 }
 
+TEST_F(PerplexityTest, DocumentsAreScoredByThemselves) {
+  const auto engine = open("F16"), coarse = open("Q4_0");
+  const std::string end(engine->tokenizer().piece(engine->tokenizer().special().eos, true));
+  const std::vector<std::string> documents = {"One day a fox" + end, "it rained." + end, text_of(300)};
+  double nll = 0;
+  int64_t count = 0;
+  for (const std::string& document : documents) {
+    auto tokens = engine->tokenizer().encode(document, {.add_special = true, .parse_special = true});
+    if (tokens.size() > kChunk) tokens.resize(kChunk);
+    const auto rows = log_probabilities(*engine, tokens);
+    for (size_t t = 0; t + 1 < tokens.size(); ++t, ++count) nll -= rows[t][size_t(tokens[t + 1])];
+  }
+  // A line end after the mark belongs to no document; an empty document has nothing to score.
+  const std::string text = documents[0] + "\n" + documents[1] + documents[2] + end + "\n";
+  const PerplexityOptions options{.context = kChunk, .documents = true, .save_logits = path("logits")};
+  const auto result = measure_perplexity(*engine, text, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->chunks, 3);
+  EXPECT_EQ(result->scored, count);
+  EXPECT_NEAR(result->perplexity.value, std::exp(nll / count), std::exp(nll / count) * 1e-4);
+  const auto compared = measure_perplexity(*coarse, "", {.base_logits = path("logits")});
+  ASSERT_TRUE(compared) << compared.error().message;
+  EXPECT_EQ(compared->scored, count);
+  EXPECT_NEAR(compared->divergence->base_perplexity.value, std::exp(nll / count),
+              std::exp(nll / count) * 1e-3);
+}
+
+TEST_F(PerplexityTest, SpecialTokensAreReadWhereWanted) {
+  const auto engine = open("F16");
+  const std::string end(engine->tokenizer().piece(engine->tokenizer().special().eos, true));
+  std::string text;
+  for (int i = 0; i < kChunk; ++i) text += end + "a";
+  const auto chunks = [&](bool special) {
+    const auto result = measure_perplexity(*engine, text, {.context = kChunk, .special = special});
+    EXPECT_TRUE(result) << result.error().message;
+    return result->chunks;
+  };
+  EXPECT_LT(chunks(true), chunks(false));
+}
+
 TEST_F(PerplexityTest, SavedLogitsAreChecked) {
   const std::string file = path("logits");
-  const LogitsShape shape{.vocabulary = 10, .context = 8, .chunks = 1};
+  const std::vector<ScoredChunk> chunks = {{{3, 3, 3, 3, 3, 3, 3, 3}, 4}, {{1, 2}, 0}};
   {
-    auto writer = LogitsWriter::create(file, shape);
+    auto writer = LogitsWriter::create(file, 10, chunks);
     ASSERT_TRUE(writer);
-    ASSERT_TRUE(writer->write_tokens(std::vector<int32_t>(8, 3)));
     PackedLogits packed;
     pack_logits(std::vector<float>{-1, -2, -3, -4, -5, -6, -7, -8, -9, -90}, packed);
-    for (uint32_t i = 0; i < shape.scored(); ++i) ASSERT_TRUE(writer->write_position(packed));
+    for (const ScoredChunk& chunk : chunks) {
+      ASSERT_TRUE(writer->begin_chunk(chunk));
+      for (uint32_t i = 0; i < chunk.scored(); ++i) ASSERT_TRUE(writer->write_position(packed));
+    }
     ASSERT_TRUE(writer->finish());
   }
-  ASSERT_TRUE(LogitsReader::open(file));
+  const auto reader = LogitsReader::open(file);
+  ASSERT_TRUE(reader) << reader.error().message;
+  ASSERT_EQ(reader->chunks(), 2u);
+  for (uint32_t i = 0; i < 2; ++i) EXPECT_EQ(reader->chunk(i), chunks[i]);
   std::string bytes;
   {
     std::ifstream in(file, std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(in), {});
   }
-  for (const size_t at : {0u, 8u, 12u, 16u, 20u}) {
+  // Magic, version, vocabulary, number of chunks, then the first chunk's tokens and first scored position.
+  for (const size_t at : {0u, 8u, 12u, 16u, 20u, 24u}) {
     std::string broken = bytes;
     broken[at] = char(broken[at] ^ 0x55);
     std::ofstream(path("broken"), std::ios::binary) << broken;
     EXPECT_FALSE(LogitsReader::open(path("broken"))) << at;
   }
-  for (const size_t size : {0ul, 7ul, 23ul, 24ul, bytes.size() - 1}) {
+  for (size_t size = 0; size < bytes.size(); ++size) {
     std::ofstream(path("broken"), std::ios::binary) << bytes.substr(0, size);
     EXPECT_FALSE(LogitsReader::open(path("broken"))) << size;
   }
+  std::ofstream(path("broken"), std::ios::binary) << bytes << "x";
+  EXPECT_FALSE(LogitsReader::open(path("broken")));
 }
 
 TEST(PackedLogitsTest, KeepsValuesAndTheTop) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include "formats/gguf_writer.h"
@@ -84,10 +85,38 @@ TEST_F(Importance, ResumesWhereItEnded) {
   const auto whole = sums_of(path("whole"), "blk.3.ffn_down.weight"),
              parts = sums_of(path("parts"), "blk.3.ffn_down.weight");
   ASSERT_EQ(whole.size(), parts.size());
-  for (size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(whole[i], parts[i], 1e-5 * whole[i]);
+  EXPECT_EQ(whole, parts);
   EXPECT_FALSE(collect_importance(*engine, text_, "t", {.context = 64, .resume = true}, path("parts")));
   EXPECT_FALSE(collect_importance(*engine, text_, "t", {.context = 100, .resume = true}, path("absent")));
   EXPECT_FALSE(collect_importance(*engine, "short", "t", {.context = 100}, path("short")));
+}
+
+TEST_F(Importance, OfAnotherModelIsRefused) {
+  const auto engine = this->engine();
+  const auto write = [&](const char* tensor, uint64_t inputs) {
+    auto writer = *GgufWriter::create(path("other"));
+    writer.set_uint32("imatrix.chunk_size", 100);
+    const uint64_t sum_dims[] = {inputs, 1}, count_dims[] = {1, 1};
+    EXPECT_TRUE(writer.declare_tensor(concat(tensor, ".in_sum2"), sum_dims, FormatId::kF32));
+    EXPECT_TRUE(writer.declare_tensor(concat(tensor, ".counts"), count_dims, FormatId::kF32));
+    const std::vector<float> sums(inputs, 1.0f), counts(1, 1.0f);
+    EXPECT_TRUE(writer.write_tensor_data(std::as_bytes(std::span(sums))));
+    EXPECT_TRUE(writer.write_tensor_data(std::as_bytes(std::span(counts))));
+    EXPECT_TRUE(writer.finish());
+  };
+  ThreadPool pool(2);
+  const GgufFile file = *GgufFile::open(model_);
+  const ImportanceOptions resume{.context = 100, .resume = true};
+  for (const auto& [tensor, inputs] :
+       {std::pair("blk.99.attn_q.weight", 256), std::pair("blk.0.attn_q.weight", 64)}) {
+    write(tensor, uint64_t(inputs));
+    const auto resumed = collect_importance(*engine, text_, "t", resume, path("other"));
+    ASSERT_FALSE(resumed);
+    EXPECT_NE(resumed.error().message.find(tensor), std::string::npos) << resumed.error().message;
+    const auto plan = plan_quantize(file, {.recipe = "Q4_K_M", .importance = path("other")}, pool);
+    ASSERT_FALSE(plan) << tensor;
+    EXPECT_NE(plan.error().message.find(path("other")), std::string::npos) << plan.error().message;
+  }
 }
 
 TEST_F(Importance, LowersTheWeightedErrorOfAFile) {
@@ -113,6 +142,56 @@ TEST_F(Importance, LowersTheWeightedErrorOfAFile) {
       errors[weighted] += weights[i % weights.size()] * (x[i] - y[i]) * (x[i] - y[i]);
   }
   EXPECT_LT(errors[1], errors[0] * 0.8);
+}
+
+// The form llama.cpp wrote before GGUF.
+TEST_F(Importance, ReadsTheOlderForm) {
+  std::string bytes;
+  const auto number = [&](int32_t value) {
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  const auto text = [&](std::string_view name) {
+    number(int32_t(name.size()));
+    bytes += name;
+  };
+  const auto entry = [&](std::string_view name, int32_t calls, std::vector<float> values) {
+    text(name);
+    number(calls), number(int32_t(values.size()));
+    bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  };
+  number(2);
+  entry("blk.0.attn_q.weight", 2, std::vector<float>(256, 3.0f));
+  entry("blk.0.ffn_down_exps.weight", 4, {2, 4, 6, 8});  // a stack of two matrices of two inputs
+  const size_t entries_end = bytes.size();
+  number(7);
+  text("words.txt");
+  const auto load = [&](std::string_view part) {
+    std::ofstream(path("old.dat"), std::ios::binary) << part;
+    return ImportanceMatrix::load(path("old.dat"));
+  };
+  const auto matrix = load(bytes);
+  ASSERT_TRUE(matrix) << matrix.error().message;
+  EXPECT_EQ(matrix->chunks, 7u);
+  EXPECT_EQ(matrix->dataset, "words.txt");
+  const GgufFile file = *GgufFile::open(model_);
+  const auto weights = matrix->weights(*file.find_tensor("blk.0.attn_q.weight"));
+  ASSERT_TRUE(weights) << weights.error().message;
+  for (const float w : *weights) EXPECT_EQ(w, 1.5f);
+  TensorView stack;
+  stack.name = "blk.0.ffn_down_exps.weight", stack.rank = 3;
+  stack.dims[0] = 2, stack.dims[1] = 3, stack.dims[2] = 2;
+  const auto stacked = matrix->weights(stack);
+  ASSERT_TRUE(stacked) << stacked.error().message;
+  EXPECT_EQ(std::vector<float>(stacked->begin(), stacked->end()), (std::vector<float>{0.5f, 1, 1.5f, 2}));
+  EXPECT_TRUE(load(std::string_view(bytes).substr(0, entries_end)));  // the older ones end there
+  for (size_t size = 0; size < bytes.size(); size += size < 60 ? 1 : 13)
+    if (size != entries_end && size != entries_end + 4)
+      EXPECT_FALSE(load(std::string_view(bytes).substr(0, size))) << size;
+  for (const size_t at : {3u, 7u, 30u, 34u}) {  // signs and high bytes of the first numbers
+    std::string broken = bytes;
+    broken[at] = char(0x80);
+    EXPECT_FALSE(load(broken)) << at;
+  }
 }
 
 TEST_F(Importance, BadFilesAreErrors) {
