@@ -1,6 +1,7 @@
 #include "transform/budget.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <queue>
 
 #include "formats/quant_reference.h"
@@ -84,21 +85,30 @@ Result<std::vector<Choice>> measure(const PlannedTensor& planned, ThreadPool& po
   return choices;
 }
 
+std::string two_decimals(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", x);
+  return text;
+}
+
 }  // namespace
 
-Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open, uint64_t target,
-                      ThreadPool& pool) {
+Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open,
+                      const RecipeFacts& facts, uint64_t target, ThreadPool& pool) {
   std::vector<std::vector<Choice>> choices;
   std::vector<size_t> at(open.size(), 0);
-  uint64_t total = 0;
-  for (const PlannedTensor& planned : tensors) total += planned.bytes;
+  uint64_t total = 0, values = 0;
+  for (const PlannedTensor& planned : tensors) total += planned.bytes, values += planned.tensor->values();
   for (const size_t index : open) {
     NIBBLE_TRY(choices.emplace_back(), measure(tensors[index], pool));
+    if (is_head(tensors[index].tensor->name, facts))
+      for (Choice& choice : choices.back()) choice.error *= 2 * double(facts.layers) + 1;
     total += choices.back()[0].bytes - tensors[index].bytes;
   }
+  const auto bits = [&](uint64_t bytes) { return two_decimals(8 * double(bytes) / double(values)); };
   if (total > target)
-    return fail(ErrorKind::kInvalidArgument, "target of ", target,
-                " bytes for the tensors; the smallest formats take ", total);
+    return fail(ErrorKind::kInvalidArgument, "target of ", target, " bytes for the tensors, ", bits(target),
+                " bits per weight; the smallest formats take ", total, ", ", bits(total));
 
   struct Step {
     double gain;  // error taken off per byte

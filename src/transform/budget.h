@@ -13,9 +13,10 @@
 namespace nibble {
 
 // Sets format and bytes of the tensors at `open` so that all tensors take at most `target` bytes. The error
-// of a tensor is relative to its size, sum (x - y)^2 / sum x^2: every matrix then adds alike to the noise in
-// the model. kInvalidArgument when even the smallest formats are too large.
-Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open, uint64_t target,
-                      ThreadPool& pool);
+// of a tensor is relative to its size, sum (x - y)^2 / sum x^2: the noise in its product. Products of the
+// layers are added to the residual stream, each one of 2 layers + 1 parts; the head's is the logits, so that
+// its error counts as often. kInvalidArgument when even the smallest formats are too large.
+Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open,
+                      const RecipeFacts& facts, uint64_t target, ThreadPool& pool);
 
 }  // namespace nibble

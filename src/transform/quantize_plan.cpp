@@ -155,6 +155,7 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   }
   if (!options.importance.empty()) {
     NIBBLE_TRY(ImportanceMatrix matrix, ImportanceMatrix::load(options.importance));
+    NIBBLE_CHECK_OK(matrix.check_belongs_to(file, options.importance));
     plan.importance = std::make_shared<const ImportanceMatrix>(std::move(matrix));
   }
   RecipeFacts facts = facts_of(file);
@@ -170,7 +171,7 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
     for (size_t i = 0; i < options.keep.size(); ++i)
       if (name_matches(options.keep[i], tensor.name)) keep_used[i] = decided = true;
     for (Override& rule : overrides) {
-      if (decided || !name_matches(rule.pattern, tensor.name)) continue;
+      if (decided || tensor.rank < 2 || !name_matches(rule.pattern, tensor.name)) continue;
       rule.used = decided = true;
       NIBBLE_CHECK_OK(
           set_format(planned, format_of(format_fitting_row(rule.format->id, tensor.row_length()))));
@@ -190,7 +191,7 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   for (size_t i = 0; i < keep_used.size(); ++i)
     if (!keep_used[i])
       return fail(ErrorKind::kNotFound, file.path(), ": no tensor matches ", quoted(options.keep[i]));
-  if (target) NIBBLE_CHECK_OK(choose_formats(plan.tensors, open, *target, pool));
+  if (target) NIBBLE_CHECK_OK(choose_formats(plan.tensors, open, facts, *target, pool));
   add_totals(plan);
   return plan;
 }

@@ -144,7 +144,7 @@ bool is_float(F format) { return format == F::kF32 || format == F::kF16 || forma
 F wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
   const std::string_view name = tensor.name;
   const bool embedding = name == "token_embd.weight";
-  if (name == "output.weight" || (embedding && facts.tied_output)) return recipe.output.value_or(recipe.base);
+  if (is_head(name, facts)) return recipe.output.value_or(recipe.base);
   if (embedding) return recipe.untied_embedding.value_or(recipe.dense.value_or(recipe.base));
   if (recipe.dense && (tensor.dims.size() < 3 || tensor.dims[2] == 1)) return *recipe.dense;
   // A bare format is uniform; so is a recipe without a rule for its head.
@@ -218,6 +218,10 @@ FormatId format_fitting_row(FormatId wanted, uint64_t row_length) {
       break;
   }
   return fits(smaller) ? smaller : F::kF16;
+}
+
+bool is_head(std::string_view name, const RecipeFacts& facts) {
+  return name == "output.weight" || (facts.tied_output && name == "token_embd.weight");
 }
 
 FormatId recipe_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {

@@ -39,6 +39,9 @@ std::span<const Recipe> all_recipes();
 // embeddings.
 bool may_quantize(const TensorShape& tensor);
 
+// Whether the logits come from this tensor: output.weight, or the embedding that serves as the head.
+bool is_head(std::string_view name, const RecipeFacts& facts);
+
 // The format the recipe gives this tensor, fallbacks for odd row lengths included. F32 where may_quantize()
 // is false.
 FormatId recipe_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor);

@@ -88,6 +88,11 @@ TEST_F(Quantize, OverridesAndKeptTensors) {
   EXPECT_EQ(file.find_tensor("blk.1.attn_k.weight")->format->id, FormatId::kQ4_0);
   EXPECT_TRUE(std::ranges::equal(file.find_tensor("blk.1.attn_q.weight")->bytes,
                                  GgufFile::open(in)->find_tensor("blk.1.attn_q.weight")->bytes));
+  // Vectors stay as they are, whatever the pattern.
+  ASSERT_TRUE(quantized(in, out, {.recipe = "F16", .overrides = {"*=Q4_0"}}));
+  const GgufFile all = *GgufFile::open(out);
+  for (const TensorView& tensor : all.tensors())
+    EXPECT_EQ(tensor.format->id, tensor.rank < 2 ? FormatId::kF32 : FormatId::kQ4_0) << tensor.name;
   for (const QuantizeOptions& bad :
        {QuantizeOptions{.recipe = "Q4_0", .overrides = {"nothing=Q6_K"}},
         QuantizeOptions{.recipe = "Q4_0", .overrides = {"ffn=Q9"}},
@@ -108,6 +113,13 @@ TEST_F(Quantize, ReachesATargetSize) {
     ASSERT_TRUE(plan) << plan.error().message;
     EXPECT_LE(plan->bits_per_weight(), bits);
     EXPECT_GT(plan->bits_per_weight(), bits - 0.25);
+    // The head's error is the logits' error: no layer gets more bits.
+    const auto planned_bits = [&](const char* name) {
+      const auto found =
+          std::ranges::find_if(plan->tensors, [&](const auto& p) { return p.tensor->name == name; });
+      return 8.0 * double(found->bytes) / double(found->tensor->values());
+    };
+    EXPECT_GE(planned_bits("output.weight"), planned_bits("blk.3.ffn_up.weight"));
     const std::string out = path("target.gguf");
     ASSERT_TRUE(run_quantize(file, *plan, {.bits_per_weight = bits}, out, pool_));
     const GgufFile result = *GgufFile::open(out);
