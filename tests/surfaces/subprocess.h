@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,9 @@ class Subprocess {
  public:
   using Environment = std::vector<std::pair<std::string, std::string>>;
 
-  explicit Subprocess(const std::vector<std::string>& words, const Environment& environment = {}) {
+  // `file_bytes`: the largest file it may write.
+  explicit Subprocess(const std::vector<std::string>& words, const Environment& environment = {},
+                      rlim_t file_bytes = RLIM_INFINITY) {
     int in[2], out[2], err[2];
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) std::abort();
     child_ = fork();
@@ -33,6 +36,8 @@ class Subprocess {
       dup2(out[1], 1);
       dup2(err[1], 2);
       for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+      const rlimit limit{file_bytes, file_bytes};
+      if (file_bytes != RLIM_INFINITY) setrlimit(RLIMIT_FSIZE, &limit);
       std::vector<char*> arguments;
       std::string program = NIBBLE_PROGRAM;
       arguments.push_back(program.data());
@@ -70,6 +75,7 @@ class Subprocess {
     if (out_ >= 0) close(std::exchange(out_, -1));
   }
   void interrupt() { kill(child_, SIGINT); }
+  void end_at_once() { kill(child_, SIGKILL); }
 
   // Reads until stdout has given that much, or stderr that text; false at the end of both or after a minute.
   bool wait_for_output(size_t bytes) {
