@@ -46,7 +46,7 @@ class Bpe(unittest.TestCase):
         self.assertEqual(len(self.tokenizer.encode(" the")), 1)
 
 
-@unittest.skipUnless(numpy, "numpy is not installed")
+@unittest.skipUnless(numpy, "numpy is not installed (apt-get install python3-numpy)")
 class Gguf(unittest.TestCase):
     def test_write_and_read(self):
         import gguf
@@ -74,7 +74,7 @@ class Gguf(unittest.TestCase):
         self.assertTrue((back == codes.reshape(-1)).all())
 
 
-@unittest.skipUnless(torch, "torch is not installed")
+@unittest.skipUnless(torch, "torch is not installed (apt-get install python3-torch)")
 class Baseline(unittest.TestCase):
     def test_probabilities_sum_to_one(self):
         import ngram
@@ -90,7 +90,7 @@ class Baseline(unittest.TestCase):
             self.assertAlmostEqual(total, 1.0, places=9)
 
 
-@unittest.skipUnless(torch, "torch is not installed")
+@unittest.skipUnless(torch, "torch is not installed (apt-get install python3-torch)")
 class Export(unittest.TestCase):
     def model(self, ternary):
         from model import Config, Model
