@@ -58,7 +58,7 @@ std::string describe_foreign_bytes(std::span<const std::byte> bytes) {
                               std::min<size_t>(bytes.size(), 512));
   for (const Magic& magic : kMagics)
     if (head.starts_with(magic.bytes)) return std::string(magic.meaning);
-  if (looks_like_safetensors(head, bytes.size())) return "a safetensors file: convert the model to GGUF";
+  if (looks_like_safetensors(head, bytes.size())) return "a safetensors file: nibble convert makes GGUF of its directory";
   std::string_view text = head.starts_with("\xEF\xBB\xBF") ? head.substr(3) : head;
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   if (text.starts_with('<'))

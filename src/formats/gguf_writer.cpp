@@ -203,6 +203,9 @@ void GgufWriter::set_bools(std::string_view key, std::span<const bool> values) {
   static_assert(sizeof(bool) == 1);
   state_->set(key, encode_numbers(GgufType::kBool, values));
 }
+void GgufWriter::set_bytes(std::string_view key, std::string_view bytes) {
+  state_->set(key, encode_numbers(GgufType::kUint8, std::span(bytes)));
+}
 void GgufWriter::set_value(std::string_view key, const GgufValue& value) {
   std::string encoded = typed(value.type());
   value.append_encoded(encoded);

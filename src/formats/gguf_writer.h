@@ -32,6 +32,7 @@ class GgufWriter {
   void set_int32s(std::string_view key, std::span<const int32_t> values);
   void set_uint32s(std::string_view key, std::span<const uint32_t> values);
   void set_bools(std::string_view key, std::span<const bool> values);
+  void set_bytes(std::string_view key, std::string_view bytes);  // an array of uint8
   void set_value(std::string_view key, const GgufValue& value);  // copies any value of another file
   void remove(std::string_view key);
 

@@ -81,7 +81,8 @@ void write_model_config(const ModelConfig& config, GgufWriter& writer) {
   if (row.window_period > 0) keys.windows(config);
   if (config.local_rope_base > 0) keys.real(kLocalRopeBase, config.local_rope_base);
   if (row.attention_softcap > 0) keys.real(kAttentionSoftcap, double(config.attention_softcap));
-  if (config.logit_softcap > 0) keys.real(kLogitSoftcap, double(config.logit_softcap));
+  if (config.logit_softcap > 0 || row.logit_softcap > 0)
+    keys.real(kLogitSoftcap, double(config.logit_softcap));
   if (row.scale_keys) {
     keys.real(kAttentionScale, double(config.attention_scale));
     keys.real(kEmbeddingScale, double(config.embedding_scale));

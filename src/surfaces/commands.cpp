@@ -29,6 +29,11 @@ constexpr Command kCommands[] = {
      "--size or --bpw\n"
      "the formats are chosen for the least error under that size. OUT appears whole or not at all.\n",
      quantize_command},
+    {"convert", kConvert, "HF_DIR OUT", 2, "write a Hugging Face model directory as a model file",
+     "HF_DIR holds config.json, the weights as safetensors, and tokenizer.json. Matrices keep the format they\n"
+     "are stored in or get that of --type; smaller formats are the work of nibble quantize. OUT appears whole\n"
+     "or not at all.\n",
+     convert_command},
     {"perplexity", kPerplexity, "[MODEL]", 1, "measure how well a model predicts a text",
      "The text (--file, --prompt or stdin) is cut into chunks of --chunk tokens; the second half of each is "
      "scored, each\n"

@@ -16,6 +16,7 @@ int tokenize_command(const CommandLine& line);
 int detokenize_command(const CommandLine& line);
 int synth_command(const CommandLine& line);
 int quantize_command(const CommandLine& line);
+int convert_command(const CommandLine& line);
 int perplexity_command(const CommandLine& line);
 int imatrix_command(const CommandLine& line);
 int bench_command(const CommandLine& line);

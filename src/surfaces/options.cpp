@@ -10,7 +10,7 @@ namespace {
 constexpr CommandSet kGenerate = kRun | kChat;
 constexpr CommandSet kTakesModel = kGenerate | kBench | kInspect | kTokenize | kDetokenize | kQuantize | kPerplexity | kImatrix;
 constexpr CommandSet kTakesPrompt = kRun | kTokenize | kDetokenize | kPerplexity | kImatrix;
-constexpr CommandSet kPrintsJson = kRun | kBench | kInspect | kTokenize | kDetokenize | kQuantize | kPerplexity;
+constexpr CommandSet kPrintsJson = kRun | kBench | kInspect | kTokenize | kDetokenize | kQuantize | kPerplexity | kConvert;
 constexpr std::nullopt_t kAny = std::nullopt;
 
 #define TO(member) [](CommandLine& line) -> OptionTarget { return &line.member; }
@@ -19,7 +19,7 @@ constexpr std::nullopt_t kAny = std::nullopt;
 constexpr Option kOptions[] = {
     {"-m, --model", "", kAny, "FILE", kTakesModel,
      "model file (GGUF); may also stand as the first word after the command", TO(model)},
-    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kBench | kSynth | kQuantize | kPerplexity | kImatrix,
+    {"-t, --threads", "", kThreadsRange, "N", kGenerate | kBench | kSynth | kQuantize | kPerplexity | kImatrix | kConvert,
      "threads; 0: the physical cores that affinity and cgroup quota give", TO(engine.threads)},
     {"-c, --context, --ctx-size", "", kContextRange, "N", kGenerate | kInspect | kBench,
      "positions of the context; 0: what the model was made for, less where memory is short", TO(engine.context)},
@@ -93,6 +93,12 @@ constexpr Option kOptions[] = {
      TO(quantize.allow_non_finite)},
     {"--dry-run", "", kAny, "", kQuantize, "only print what each tensor would become and the size", TO(quantize.dry_run)},
 
+    {"--type", "", kAny, "auto|f32|f16|bf16", kConvert, "format of the matrices; auto: as they are stored", TO(convert.type)},
+    {"--pre", "", kAny, "NAME", kConvert, "pre-tokenizer by its GGUF name (llama-bpe, qwen2, ...), where tokenizer.json is not understood",
+     TO(convert.pre)},
+    {"--name", "", kAny, "NAME", kConvert, "general.name of the file; else the model's own", TO(convert.name)},
+    {"--dry-run", "", kAny, "", kConvert, "only print what would be written", TO(convert.dry_run)},
+
     {"--chunk", "", kPerplexityContextRange, "N", kPerplexity, "tokens of a chunk", TO(perplexity.context)},
     {"--chunks", "", kChunksRange, "N", kPerplexity, "score at most so many chunks; 0: the whole text", TO(perplexity.chunks)},
     {"--documents", "", kAny, "", kPerplexity,
@@ -120,7 +126,7 @@ constexpr Option kOptions[] = {
      TO(bench.history)},
 
     {"--json", "", kAny, "", kPrintsJson, "print the result as one JSON object", TO(text.json)},
-    {"-q, --quiet", "", kAny, "", kGenerate | kSynth | kQuantize | kPerplexity | kImatrix, "nothing on stderr but errors", TO(text.quiet)},
+    {"-q, --quiet", "", kAny, "", kGenerate | kSynth | kQuantize | kPerplexity | kImatrix | kConvert, "nothing on stderr but errors", TO(text.quiet)},
     {"-h, --help", "", kAny, "", ~CommandSet(0), "show this help", TO(help)},
 };
 // clang-format on

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/request.h"
 #include "measure/perplexity.h"
+#include "transform/convert.h"
 #include "transform/quantize.h"
 #include "transform/synth.h"
 
@@ -23,7 +24,7 @@ namespace nibble {
 using CommandSet = uint32_t;
 inline constexpr CommandSet kRun = 1 << 0, kChat = 1 << 1, kInspect = 1 << 2, kTokenize = 1 << 3,
                             kDetokenize = 1 << 4, kSynth = 1 << 5, kQuantize = 1 << 6,
-                            kPerplexity = 1 << 7, kImatrix = 1 << 9;
+                            kPerplexity = 1 << 7, kImatrix = 1 << 9, kConvert = 1 << 10;
 
 inline constexpr CommandSet kBench = 1 << 8;
 
@@ -72,6 +73,7 @@ struct CommandLine {
   InspectOptions inspect;
   SynthOptions synth;
   QuantizeOptions quantize;
+  ConvertOptions convert;
   PerplexityOptions perplexity;
   ImportanceOptions importance;
   BenchFlags bench;
