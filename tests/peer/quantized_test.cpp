@@ -12,7 +12,8 @@ namespace nibble::peer {
 namespace {
 
 constexpr ContextOptions kExact = {.threads = 1, .kv = "f32", .flash = "off"};
-constexpr int kTokens = 96;
+constexpr int kTokens = 32;
+constexpr uint64_t kModels = 6;
 
 struct Logits {
   std::vector<float> ours, theirs, truth;
@@ -57,7 +58,7 @@ struct Case {
 
 class Quantized : public testing::TestWithParam<Case> {};
 
-// Positions where both of `truth`'s best logits are farther apart than `noise`, and `found` still prefers
+// Positions where the truth's best two logits are farther apart than `noise`, and `found` still prefers
 // another token.
 int wrong_choices(const Logits& logits, const std::vector<float>& found, double noise) {
   int wrong = 0;
@@ -74,27 +75,44 @@ int wrong_choices(const Logits& logits, const std::vector<float>& found, double 
   return wrong;
 }
 
+// The largest root mean square of the peer's error at one position: outliers make some positions far worse.
+double largest_error(const Logits& logits) {
+  double largest = 0;
+  for (size_t at = 0; at < logits.truth.size(); at += logits.vocabulary) {
+    double square = 0;
+    for (size_t i = at; i < at + logits.vocabulary; ++i) {
+      const double difference = double(logits.theirs[i]) - double(logits.truth[i]);
+      square += difference * difference / double(logits.vocabulary);
+    }
+    largest = std::max(largest, std::sqrt(square));
+  }
+  return largest;
+}
+
 TEST_P(Quantized, LosesNoMoreThanThePeer) {
   PEER_OR_SKIP(api);
   const auto& [shape, type, outliers] = GetParam();
   const std::string name = "quantized-" + shape + (outliers ? "-outliers-" : "-") + type;
-  const TempFile file(name + ".gguf");
-  const std::string& source = file.path;
-  ThreadPool pool(1);
-  const auto report =
-      write_synthetic_model({.shape = shape, .format = "F32", .outliers = outliers}, source, pool);
-  ASSERT_TRUE(report) << report.error().message;
-  const auto logits = all_logits(api, source, name, type);
-  ASSERT_TRUE(logits) << logits.error().message;
-  const double ours = nmse(logits->ours, logits->truth), theirs = nmse(logits->theirs, logits->truth);
-  std::printf("%-12s %-7s %-9s NMSE against F32 activations: ours %.3e, theirs %.3e\n", shape.c_str(),
-              type.c_str(), outliers ? "outliers" : "", ours, theirs);
+  // Means of logarithms over models: which roundings flip in one model is a matter of luck.
+  double ours = 0, theirs = 0;
+  for (uint64_t seed = 1; seed <= kModels; ++seed) {
+    const TempFile file(name + ".gguf");
+    ThreadPool pool(1);
+    const auto report = write_synthetic_model(
+        {.shape = shape, .format = "F32", .seed = seed, .outliers = outliers}, file.path, pool);
+    ASSERT_TRUE(report) << report.error().message;
+    const auto logits = all_logits(api, file.path, name, type);
+    ASSERT_TRUE(logits) << logits.error().message;
+    ours += std::log(nmse(logits->ours, logits->truth)) / kModels;
+    theirs += std::log(nmse(logits->theirs, logits->truth)) / kModels;
+    const double noise = 6 * largest_error(*logits) + 1e-3;
+    EXPECT_EQ(wrong_choices(*logits, logits->ours, noise), 0) << "margin above " << noise;
+  }
+  ours = std::exp(ours), theirs = std::exp(theirs);
+  std::printf("%-12s %-7s %-9s NMSE against F32 activations: ours %.3e, theirs %.3e, ratio %.3f\n",
+              shape.c_str(), type.c_str(), outliers ? "outliers" : "", ours, theirs, ours / theirs);
   // 1e-6: keys and values in F16, which the peer ran in F32.
   EXPECT_LE(ours, 1.1 * theirs + 1e-6);
-  double power = 0;
-  for (const float x : logits->truth) power += double(x) * double(x);
-  const double noise = 6 * std::sqrt(theirs * power / double(logits->truth.size())) + 1e-3;
-  EXPECT_EQ(wrong_choices(*logits, logits->ours, noise), 0) << "margin above " << noise;
 }
 
 std::vector<Case> cases() {
@@ -102,7 +120,8 @@ std::vector<Case> cases() {
   for (const char* type :
        {"Q4_0", "Q8_0", "Q2_K", "Q3_K_M", "Q4_K_S", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS", "TQ2_0"})
     all.push_back({"llama-tiny", type});
-  for (const char* type : {"Q4_0", "Q8_0", "Q4_K_M", "Q6_K"}) all.push_back({"llama-tiny", type, true});
+  for (const char* type : {"Q4_0", "Q8_0", "Q4_K_M", "Q6_K", "IQ4_XS", "TQ2_0"})
+    all.push_back({"llama-tiny", type, true});
   for (const char* shape : {"qwen2-tiny", "gemma2-tiny", "phi3-tiny", "bitnet-old-tiny"})
     for (const char* type : {"Q8_0", "Q4_K_M"}) all.push_back({shape, type});
   return all;
