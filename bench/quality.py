@@ -23,8 +23,8 @@ RECIPES = ("BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_N
            "Q2_K TQ2_0 TQ1_0 I2_S").split()
 WITH_IMPORTANCE = "Q4_K_M IQ4_XS Q3_K_M Q2_K".split()
 CHOSEN_BITS = "6 5 4.5 4 3.5 3".split()
-HEAD = ("| variant | MiB | bits/weight | perplexity | KL divergence from F16 | same top token | prefill tok/s | decode tok/s |\n"
-        "|---|---:|---:|---:|---:|---:|---:|---:|\n")
+COLUMNS = ["variant", "MiB", "bits/weight", "perplexity", "KL divergence from F16", "same top token"]
+SPEEDS = ["prefill tok/s", "decode tok/s"]
 
 
 def output_of(words, may_fail=False):
@@ -34,20 +34,24 @@ def output_of(words, may_fail=False):
     return done.stdout
 
 
+def line(cells):
+    return "| " + " | ".join(cells) + " |\n"
+
+
 class Study:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.program = os.path.join(options.build, "nibble")
         self.threads = ["-t", str(options.threads)]
         self.logits, self.text = self.path("base.logits"), self.path("held-out.txt")
-        self.corpus(self.text, SEED_HELD, ["--held-out"])
+        self.corpus(self.text, SEED_HELD, options.documents, ["--held-out"])
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def corpus(self, path, seed, more):
+    def corpus(self, path, seed, documents, more):
         output_of([sys.executable, os.path.join(ROOT, "tools", "corpus", "generate.py"), "--seed", str(seed),
-                   "--documents", str(self.options.documents), "--output", path] + more)
+                   "--documents", str(documents), "--output", path] + more)
 
     def nibble(self, command, *words, may_fail=False):
         return output_of([self.program, command, *words], may_fail)
@@ -60,7 +64,7 @@ class Study:
 
     def importance(self):
         text, matrix = self.path("training.txt"), self.path("importance.gguf")
-        self.corpus(text, SEED_TRAINING, [])
+        self.corpus(text, SEED_TRAINING, max(100, self.options.documents), [])
         self.nibble("imatrix", self.options.model, "-f", text, "--special", "-o", matrix, "-q", *self.threads)
         return ["--imatrix", matrix]
 
@@ -85,14 +89,13 @@ class Study:
             cells += [f"{divergence['kl']['value']:.5f} ± {divergence['kl']['error']:.5f}", f"{100 * divergence['same_top']['value']:.2f} %"]
         else:
             cells += ["", ""]
-        cells += self.speeds(file)
-        line = "| " + " | ".join(cells) + " |\n"
-        sys.stderr.write(line)
-        return line
+        if not self.options.no_speed:
+            cells += self.speeds(file)
+        made = line(cells)
+        sys.stderr.write(made)
+        return made
 
     def speeds(self, file):
-        if self.options.no_speed:
-            return ["", ""]
         # The best of several: other work on the machine only ever takes speed away.
         rows = json.loads(self.nibble("bench", file, "--json", "-p", "256", "-n", "64", "-r", "5", *self.threads, may_fail=True))
         return [f"{max(row['samples_ts']):.0f}" for row in rows]
@@ -101,9 +104,11 @@ class Study:
 def table(options, folder):
     study = Study(options, folder)
     scored, base = study.base()
+    columns = COLUMNS + ([] if options.no_speed else SPEEDS)
+    head = line(columns) + "|---|" + "---:|" * (len(columns) - 1) + "\n"
     perplexity = scored["perplexity"]
     lines = [f"Model `{os.path.basename(options.model)}`, {scored['scored']} tokens of {scored['chunks']} held-out documents; the perplexity of F16 "
-             f"is {perplexity['value']:.4f} ± {perplexity['error']:.4f}.\n\n", HEAD, base]
+             f"is {perplexity['value']:.4f} ± {perplexity['error']:.4f}.\n\n", head, base]
     if os.path.exists(options.ternary):
         lines.append(study.measured("ternary sibling, I2_S (trained so)", options.ternary))
     names = study.matrices()
@@ -131,9 +136,9 @@ def main():
     parser.add_argument("--model", default=os.path.join(models, "nibble-story-f16.gguf"))
     parser.add_argument("--ternary", default=os.path.join(models, "nibble-story-ternary-i2s.gguf"), help="measured beside it where the file is there")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the program")
-    parser.add_argument("--documents", type=int, default=200)
+    parser.add_argument("--documents", type=int, default=100)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--no-speed", action="store_true", help="leave the speeds out")
+    parser.add_argument("--no-speed", action="store_true", help="leave the speeds out: they need a machine on which nothing else runs")
     parser.add_argument("--write", help="put the table between the marks in this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
