@@ -14,6 +14,19 @@ uint64_t pair_key(uint32_t left, uint32_t right) { return uint64_t(left) << 32 |
 
 }  // namespace
 
+void append_tokens(std::span<const Symbol> symbols, std::string_view word, size_t tokens,
+                   const std::array<TokenId, 256>& bytes, std::vector<TokenId>& ids) {
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    if (symbols[i].id < tokens) {
+      ids.push_back(TokenId(symbols[i].id));
+      continue;
+    }
+    const size_t end = i + 1 < symbols.size() ? symbols[i + 1].begin : word.size();
+    for (size_t at = symbols[i].begin; at < end; ++at)
+      if (const TokenId id = bytes[uint8_t(word[at])]; id != kNoToken) ids.push_back(id);
+  }
+}
+
 uint32_t SymbolTable::intern(std::string_view text) {
   if (const uint32_t there = index_.find(text); there != kNoSymbol) return there;
   texts_.emplace_back(text);

@@ -3,10 +3,13 @@
 // rank the leftmost goes first. Symbols are numbers: ids of tokens, and further numbers for texts that are no
 // token.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/vocabulary_tokens.h"
@@ -35,6 +38,10 @@ struct Symbol {
   uint32_t id;
   uint32_t begin;  // where it starts in the word
 };
+
+// The tokens of merged symbols. One that is no token gives those of its bytes, `bytes` (kNoToken: nothing).
+void append_tokens(std::span<const Symbol> symbols, std::string_view word, size_t tokens,
+                   const std::array<TokenId, 256>& bytes, std::vector<TokenId>& ids);
 
 // Reusable memory of one thread.
 struct MergeScratch {

@@ -151,41 +151,47 @@ size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
   return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
 }
 
-std::string to_upper(std::string_view text) {
+namespace {
+
+// `ascii(byte)` of every ASCII character, `other(out, code, at)` appends what becomes of the others; bytes
+// that are no UTF-8 stay.
+template <class Ascii, class Other>
+std::string with_case(std::string_view text, Ascii ascii, Other other) {
   std::string out;
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     const CodePoint code = code_point_at(text, at);
-    if (code.value == kInvalidCodePoint) {
+    if (code.value == kInvalidCodePoint)
       out += text[at];
-    } else if (code.value < 0x80) {
-      out += static_cast<char>(code.value >= 'a' && code.value <= 'z' ? code.value - 32 : code.value);
-    } else {
-      append_mapped(out, kUpperRanges, kUpperExpansions, code.value);
-    }
+    else if (code.value < 0x80)
+      out += ascii(text[at]);
+    else
+      other(out, code, at);
     at += code.length;
   }
   return out;
 }
 
+}  // namespace
+
+std::string to_upper(std::string_view text) {
+  return with_case(
+      text, [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; },
+      [](std::string& out, const CodePoint& code, size_t) {
+        append_mapped(out, kUpperRanges, kUpperExpansions, code.value);
+      });
+}
+
 std::string to_lower(std::string_view text) {
   constexpr uint32_t kCapitalSigma = 0x3A3, kFinalSigma = 0x3C2;
-  std::string out;
-  out.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint code = code_point_at(text, at);
-    if (code.value == kInvalidCodePoint) {
-      out += text[at];
-    } else if (code.value < 0x80) {
-      out += static_cast<char>(code.value >= 'A' && code.value <= 'Z' ? code.value + 32 : code.value);
-    } else if (code.value == kCapitalSigma && is_final_sigma(text, at, at + code.length)) {
-      append_code_point(out, kFinalSigma);
-    } else {
-      append_mapped(out, kLowerRanges, kLowerExpansions, code.value);
-    }
-    at += code.length;
-  }
-  return out;
+  return with_case(
+      text, [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; },
+      [text](std::string& out, const CodePoint& code, size_t at) {
+        if (code.value == kCapitalSigma && is_final_sigma(text, at, at + code.length))
+          append_code_point(out, kFinalSigma);
+        else
+          append_mapped(out, kLowerRanges, kLowerExpansions, code.value);
+      });
 }
 
 }  // namespace nibble::jinja

@@ -63,6 +63,7 @@ class BpeModel final : public TokenizerModel {
       std::string character;
       append_utf8(character, kByteCharacter[b]);
       byte_[b] = symbols.intern(character);
+      byte_token_[b] = byte_[b] < tokens_.size() ? TokenId(byte_[b]) : tokens_.special().unknown;
     }
     add_merges(data, symbols);
     merges_.seal();
@@ -84,8 +85,9 @@ class BpeModel final : public TokenizerModel {
   const VocabularyTokens& tokens_;
   const Pretokenizer& pre_;
   MergeTable merges_;
-  std::array<uint32_t, 256> byte_;  // symbols of single bytes
-  std::vector<char> word_texts_;    // tokens as bytes, for pre_.whole_words; words_ holds views of it
+  std::array<uint32_t, 256> byte_;       // symbols of single bytes
+  std::array<TokenId, 256> byte_token_;  // and their tokens, the unknown one where there is none
+  std::vector<char> word_texts_;         // tokens as bytes, for pre_.whole_words; words_ holds views of it
   TextIndex words_;
 };
 
@@ -131,19 +133,7 @@ void BpeModel::encode_word(std::string_view word, TokenizerScratch& scratch,
   symbols.resize(word.size());
   for (size_t i = 0; i < word.size(); ++i) symbols[i] = {byte_[uint8_t(word[i])], uint32_t(i)};
   merges_.apply(symbols, scratch.merge);
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    if (symbols[i].id < tokens_.size()) {
-      ids.push_back(TokenId(symbols[i].id));
-      continue;
-    }
-    // A merge whose result is no token: its bytes one by one, those without a token as the unknown one.
-    const size_t end = i + 1 < symbols.size() ? symbols[i + 1].begin : word.size();
-    for (size_t at = symbols[i].begin; at < end; ++at) {
-      const uint32_t id = byte_[uint8_t(word[at])];
-      const TokenId token = id < tokens_.size() ? TokenId(id) : tokens_.special().unknown;
-      if (token != kNoToken) ids.push_back(token);
-    }
-  }
+  append_tokens(symbols, word, tokens_.size(), byte_token_, ids);
 }
 
 void BpeModel::encode(std::string_view raw, bool /*first*/, TokenizerScratch& scratch,

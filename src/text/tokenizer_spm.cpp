@@ -169,16 +169,7 @@ void SpmModel::encode_chunk(std::string_view chunk, TokenizerScratch& scratch,
     at += length;
   }
   merges_.apply(symbols, scratch.merge);
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    if (symbols[i].id < tokens_.size()) {
-      ids.push_back(TokenId(symbols[i].id));
-      continue;
-    }
-    const size_t end = i + 1 < symbols.size() ? symbols[i + 1].begin : word.size();
-    for (size_t at = symbols[i].begin; at < end; ++at) {
-      if (const TokenId id = byte_[uint8_t(word[at])]; id != kNoToken) ids.push_back(id);
-    }
-  }
+  append_tokens(symbols, word, tokens_.size(), byte_, ids);
 }
 
 void SpmModel::encode(std::string_view text, bool first, TokenizerScratch& scratch,
