@@ -35,6 +35,7 @@ struct MatmulArgs {
   float* out = nullptr;
   int64_t out_stride = 0;
   uint8_t* scratch = nullptr;        // matmul_scratch_bytes(length, columns), 64-byte aligned, this thread's own
+  bool interleave = false;           // as for many columns, however few there are: slower or faster, never other bits
   bool scratch_filled = false;       // holds what an earlier call left there for the same format, columns and length
 };
 size_t matmul_scratch_bytes(int64_t length, int columns);
@@ -99,8 +100,8 @@ struct KernelTable {
   float (*softmax)(float* x, int64_t n);
   float (*max)(const float* x, int64_t n);
 
-  // Ceilings of the machine, for measure/: reads all bytes (a multiple of 1024) once, in 1 or 4 streams, and returns something of
-  // them; `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
+  // Ceilings of the machine, for measure/: reads all bytes (a multiple of 1024) once, in 1 or 4 streams, or in 0: from
+  // caches, without prefetching, and returns something of them; `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
   uint64_t (*stream_read)(const uint8_t* bytes, size_t count, int streams);
   double (*peak_dot)(int64_t iterations);
   double (*peak_fma)(int64_t iterations);

@@ -14,8 +14,10 @@ double compute_seconds(const BenchRow& row, const Ceilings& limits) {
   if (row.float_macs > 0) seconds += row.float_macs / limits.f32_gmac_per_s / 1e9;
   return seconds;
 }
-double read_seconds(const BenchRow& row, const Ceilings& limits) {
-  return row.bytes / (row.cached ? limits.cache_gb_per_s : limits.read_gb_per_s) / 1e9;
+// Reads and writes may overlap. What a model writes stays in caches and is not counted.
+double transfer_seconds(const BenchRow& row, const Ceilings& limits) {
+  if (!row.cached) return row.bytes / limits.read_gb_per_s / 1e9;
+  return std::max(row.bytes / limits.cache_gb_per_s, row.bytes_written / limits.store_gb_per_s) / 1e9;
 }
 
 std::vector<double> seconds_of(const BenchRow& row) {
@@ -47,11 +49,11 @@ double BenchRow::best_seconds() const {
 double BenchRow::median_seconds() const { return median(seconds_of(*this)); }
 
 double BenchRow::least_seconds(const Ceilings& limits) const {
-  return std::max(compute_seconds(*this, limits), read_seconds(*this, limits));
+  return std::max(compute_seconds(*this, limits), transfer_seconds(*this, limits));
 }
 
 const char* BenchRow::limited_by() const {
-  if (compute_seconds(*this, ceilings) > read_seconds(*this, ceilings)) return "compute";
+  if (compute_seconds(*this, ceilings) > transfer_seconds(*this, ceilings)) return "compute";
   return cached ? "cache" : "bandwidth";
 }
 

@@ -22,10 +22,11 @@ struct BenchRow {
   int64_t prompt = 0, generate = 0, depth = 0, columns = 1;  // of a model: prompt or generate is 0
   double tokens = 0;      // a sample computes, all columns together; 0 for kernels
   double operations = 1;  // passes or calls a sample holds: their time is what "ns" means for kernels
-  double integer_macs = 0, float_macs = 0, bytes = 0;  // of one sample
-  bool cached = false;                                 // bytes come from a cache, and go there
-  Ceilings ceilings;                                   // the best seen in the run
-  std::vector<BenchSample> samples;                    // in the order of the rounds
+  double integer_macs = 0, float_macs = 0, bytes = 0;  // of one sample; bytes are those read
+  double bytes_written = 0;
+  bool cached = false;               // bytes come from a cache, and go there
+  Ceilings ceilings;                 // the best seen in the run
+  std::vector<BenchSample> samples;  // in the order of the rounds
 
   double average_rate() const;  // tokens/s, mean over samples
   double deviation_of_rate() const;
@@ -35,7 +36,7 @@ struct BenchRow {
   const char* limited_by() const;  // "compute", "bandwidth" or "cache"
   double percent_of_ceiling() const { return 100 * least_seconds(ceilings) / best_seconds(); }
   double gmac_per_s() const { return (integer_macs + float_macs) / best_seconds() / 1e9; }
-  double gb_per_s() const { return bytes / best_seconds() / 1e9; }
+  double gb_per_s() const { return (bytes + bytes_written) / best_seconds() / 1e9; }
   void add_sample(double seconds, const Ceilings& now) { samples.push_back({seconds, least_seconds(now)}); }
 };
 

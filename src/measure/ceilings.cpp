@@ -14,8 +14,8 @@ namespace nibble {
 namespace {
 
 constexpr size_t kLargePage = 2 << 20;
-constexpr size_t kGrain = 64 << 10;   // of what a thread reads
-constexpr size_t kCached = 16 << 10;  // of each thread: half of a small first-level cache
+constexpr size_t kGrain = 64 << 10;    // of what a thread reads
+constexpr size_t kCached = 256 << 10;  // of each thread: more than a first-level cache, less than a second
 
 template <class Body>
 double seconds_of(const Body& body) {
@@ -29,6 +29,7 @@ double seconds_of(const Body& body) {
 void Ceilings::keep_best(const Ceilings& other) {
   read_gb_per_s = std::max(read_gb_per_s, other.read_gb_per_s);
   cache_gb_per_s = std::max(cache_gb_per_s, other.cache_gb_per_s);
+  store_gb_per_s = std::max(store_gb_per_s, other.store_gb_per_s);
   int8_gmac_per_s = std::max(int8_gmac_per_s, other.int8_gmac_per_s);
   f32_gmac_per_s = std::max(f32_gmac_per_s, other.f32_gmac_per_s);
 }
@@ -65,30 +66,43 @@ void CeilingMeter::measure_memory(Ceilings& best) {
 }
 
 void CeilingMeter::measure_cache(Ceilings& best) {
-  constexpr int kPasses = 4000;
+  constexpr int kPasses = 100;
+  const double bytes = double(kPasses) * double(kCached) * pool_.threads();
   std::vector<uint64_t> sums(size_t(pool_.threads()));
+  for (const KernelTable* table : available_kernels()) {  // narrow loads may be faster than wide ones here
+    const double seconds = seconds_of([&] {
+      pool_.run([&](int thread) {
+        const uint8_t* const data = memory_.get() + size_t(thread) * kCached;
+        for (int pass = 0; pass < kPasses; ++pass) sums[size_t(thread)] += table->stream_read(data, kCached, 0);
+      });
+    });
+    best.cache_gb_per_s = std::max(best.cache_gb_per_s, bytes / seconds / 1e9);
+  }
   const double seconds = seconds_of([&] {
     pool_.run([&](int thread) {
-      const uint8_t* const data = memory_.get() + size_t(thread) * kCached;
-      for (int pass = 0; pass < kPasses; ++pass) sums[size_t(thread)] += table_.stream_read(data, kCached, 1);
+      for (int pass = 0; pass < kPasses; ++pass)
+        std::memset(memory_.get() + size_t(thread) * kCached, 1 + pass % 100, kCached);
     });
   });
-  best.cache_gb_per_s =
-      std::max(best.cache_gb_per_s, double(kPasses) * double(kCached) * pool_.threads() / seconds / 1e9);
+  best.store_gb_per_s = std::max(best.store_gb_per_s, bytes / seconds / 1e9);
+}
+
+// Multiply-adds per nanosecond. Instruction sets differ a hundredfold, so the number of iterations is found
+// by trying.
+double CeilingMeter::peak(double (*kernel)(int64_t), int64_t& iterations) {
+  constexpr double kEnough = 0.002;
+  std::vector<double> work(size_t(pool_.threads()));
+  while (true) {
+    const double seconds =
+        seconds_of([&] { pool_.run([&](int thread) { work[size_t(thread)] = kernel(iterations); }); });
+    if (seconds >= kEnough) return std::accumulate(work.begin(), work.end(), 0.0) / seconds / 1e9;
+    iterations *= 2;
+  }
 }
 
 void CeilingMeter::measure_arithmetic(Ceilings& best) {
-  constexpr int64_t kIterations = 1'000'000;
-  std::vector<double> work(size_t(pool_.threads()));
-  for (const bool integer : {true, false}) {
-    const double seconds = seconds_of([&] {
-      pool_.run([&](int thread) {
-        work[size_t(thread)] = (integer ? table_.peak_dot : table_.peak_fma)(kIterations);
-      });
-    });
-    double& rate = integer ? best.int8_gmac_per_s : best.f32_gmac_per_s;
-    rate = std::max(rate, std::accumulate(work.begin(), work.end(), 0.0) / seconds / 1e9);
-  }
+  best.int8_gmac_per_s = std::max(best.int8_gmac_per_s, peak(table_.peak_dot, dot_iterations_));
+  best.f32_gmac_per_s = std::max(best.f32_gmac_per_s, peak(table_.peak_fma, fma_iterations_));
 }
 
 Ceilings CeilingMeter::measure(int repeats) {

@@ -11,7 +11,8 @@ namespace nibble {
 // All threads of the pool together.
 struct Ceilings {
   double read_gb_per_s = 0;    // streaming read of the meter's bytes
-  double cache_gb_per_s = 0;   // read again and again from the first-level cache
+  double cache_gb_per_s = 0;   // reading what lies in the second-level caches
+  double store_gb_per_s = 0;   // overwriting what lies there
   double int8_gmac_per_s = 0;  // integer dot of the table's ISA
   double f32_gmac_per_s = 0;   // fma of the table's ISA
   void keep_best(const Ceilings& other);
@@ -31,9 +32,11 @@ class CeilingMeter {
   void measure_memory(Ceilings& best);
   void measure_cache(Ceilings& best);
   void measure_arithmetic(Ceilings& best);
+  double peak(double (*kernel)(int64_t iterations), int64_t& iterations);
   const KernelTable& table_;
   ThreadPool& pool_;
   size_t bytes_;
+  int64_t dot_iterations_ = 10'000, fma_iterations_ = 10'000;  // grow until they take long enough
   std::unique_ptr<uint8_t, void (*)(void*)> memory_;
 };
 

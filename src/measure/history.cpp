@@ -55,8 +55,8 @@ constexpr const char* kSchema = R"(
   CREATE TABLE row(id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, name TEXT NOT NULL,
     isa TEXT NOT NULL, kernel TEXT NOT NULL, format TEXT NOT NULL, n_prompt INTEGER NOT NULL, n_gen INTEGER NOT NULL,
     n_depth INTEGER NOT NULL, n_columns INTEGER NOT NULL, tokens REAL NOT NULL, operations REAL NOT NULL,
-    integer_macs REAL NOT NULL, float_macs REAL NOT NULL, bytes REAL NOT NULL, cached INTEGER NOT NULL,
-    read_gb_per_s REAL NOT NULL, cache_gb_per_s REAL NOT NULL, int8_gmac_per_s REAL NOT NULL, f32_gmac_per_s REAL NOT NULL,
+    integer_macs REAL NOT NULL, float_macs REAL NOT NULL, bytes REAL NOT NULL, bytes_written REAL NOT NULL, cached INTEGER NOT NULL,
+    read_gb_per_s REAL NOT NULL, cache_gb_per_s REAL NOT NULL, store_gb_per_s REAL NOT NULL, int8_gmac_per_s REAL NOT NULL, f32_gmac_per_s REAL NOT NULL,
     UNIQUE(run, isa, name));
   CREATE TABLE sample(row INTEGER NOT NULL REFERENCES row ON DELETE CASCADE, round INTEGER NOT NULL, seconds REAL NOT NULL,
     least_seconds REAL NOT NULL, PRIMARY KEY(row, round)) WITHOUT ROWID;
@@ -149,8 +149,9 @@ Status check_row(const std::string& path, const BenchRow& row) {
   bool fine = !row.samples.empty() && good(row.tokens) && row.operations >= 1 &&
               std::isfinite(row.operations) && good(row.integer_macs) && good(row.float_macs) &&
               good(row.bytes) && row.prompt >= 0 && row.generate >= 0 && row.depth >= 0 && row.columns >= 1;
-  for (const double ceiling : {row.ceilings.read_gb_per_s, row.ceilings.cache_gb_per_s,
-                               row.ceilings.int8_gmac_per_s, row.ceilings.f32_gmac_per_s})
+  for (const double ceiling :
+       {row.bytes_written, row.ceilings.read_gb_per_s, row.ceilings.cache_gb_per_s,
+        row.ceilings.store_gb_per_s, row.ceilings.int8_gmac_per_s, row.ceilings.f32_gmac_per_s})
     fine = fine && good(ceiling);
   for (const BenchSample& sample : row.samples)
     fine = fine && good(sample.seconds) && sample.seconds > 0 && good(sample.least_seconds) &&
@@ -183,7 +184,8 @@ Status load_rows(sqlite3* database, const std::string& path, int64_t run, std::v
       Statement::prepare(
           database, path,
           "SELECT id, name, isa, kernel, format, n_prompt, n_gen, n_depth, n_columns, tokens, operations, "
-          "integer_macs, float_macs, bytes, cached, read_gb_per_s, cache_gb_per_s, int8_gmac_per_s, "
+          "integer_macs, float_macs, bytes, bytes_written, cached, read_gb_per_s, cache_gb_per_s, "
+          "store_gb_per_s, int8_gmac_per_s, "
           "f32_gmac_per_s FROM row WHERE run = ? ORDER BY id"));
   found.bind(run);
   while (true) {
@@ -197,8 +199,9 @@ Status load_rows(sqlite3* database, const std::string& path, int64_t run, std::v
     row.columns = found.integer();
     row.tokens = found.real(), row.operations = found.real(), row.integer_macs = found.real(),
     row.float_macs = found.real();
-    row.bytes = found.real(), row.cached = found.integer() != 0;
+    row.bytes = found.real(), row.bytes_written = found.real(), row.cached = found.integer() != 0;
     row.ceilings.read_gb_per_s = found.real(), row.ceilings.cache_gb_per_s = found.real();
+    row.ceilings.store_gb_per_s = found.real();
     row.ceilings.int8_gmac_per_s = found.real(), row.ceilings.f32_gmac_per_s = found.real();
     NIBBLE_CHECK_OK(load_samples(database, path, id, row));
   }
@@ -206,11 +209,12 @@ Status load_rows(sqlite3* database, const std::string& path, int64_t run, std::v
 
 Status save_row(sqlite3* database, const std::string& path, int64_t run, const BenchRow& row) {
   NIBBLE_TRY(Statement insert,
-             Statement::prepare(database, path,
-                                "INSERT INTO row(run, name, isa, kernel, format, n_prompt, n_gen, n_depth, "
-                                "n_columns, tokens, operations, integer_macs, float_macs, bytes, cached, "
-                                "read_gb_per_s, cache_gb_per_s, int8_gmac_per_s, f32_gmac_per_s) "
-                                "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+             Statement::prepare(
+                 database, path,
+                 "INSERT INTO row(run, name, isa, kernel, format, n_prompt, n_gen, n_depth, "
+                 "n_columns, tokens, operations, integer_macs, float_macs, bytes, bytes_written, cached, "
+                 "read_gb_per_s, cache_gb_per_s, store_gb_per_s, int8_gmac_per_s, f32_gmac_per_s) "
+                 "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   insert.bind(run).bind(row.name).bind(row.isa).bind(row.kernel).bind(row.format);
   insert.bind(row.prompt)
       .bind(row.generate)
@@ -218,8 +222,12 @@ Status save_row(sqlite3* database, const std::string& path, int64_t run, const B
       .bind(row.columns)
       .bind(row.tokens)
       .bind(row.operations);
-  insert.bind(row.integer_macs).bind(row.float_macs).bind(row.bytes).bind(int64_t(row.cached));
-  insert.bind(row.ceilings.read_gb_per_s).bind(row.ceilings.cache_gb_per_s);
+  insert.bind(row.integer_macs)
+      .bind(row.float_macs)
+      .bind(row.bytes)
+      .bind(row.bytes_written)
+      .bind(int64_t(row.cached));
+  insert.bind(row.ceilings.read_gb_per_s).bind(row.ceilings.cache_gb_per_s).bind(row.ceilings.store_gb_per_s);
   insert.bind(row.ceilings.int8_gmac_per_s).bind(row.ceilings.f32_gmac_per_s);
   NIBBLE_CHECK_OK(insert.execute());
   const int64_t id = sqlite3_last_insert_rowid(database);

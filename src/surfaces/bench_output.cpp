@@ -17,9 +17,10 @@ std::string formatted(const char* format, Values... values) {
 }
 
 std::string ceilings_text(const Ceilings& ceilings, bool cached) {
-  return formatted("%s %.1f GB/s, int8 %.0f, f32 %.0f GMAC/s", cached ? "cache" : "memory",
-                   cached ? ceilings.cache_gb_per_s : ceilings.read_gb_per_s, ceilings.int8_gmac_per_s,
-                   ceilings.f32_gmac_per_s);
+  const std::string bytes = cached ? formatted("cache %.1f GB/s read, %.1f written", ceilings.cache_gb_per_s,
+                                               ceilings.store_gb_per_s)
+                                   : formatted("memory %.1f GB/s", ceilings.read_gb_per_s);
+  return bytes + formatted("; int8 %.1f, f32 %.1f GMAC/s", ceilings.int8_gmac_per_s, ceilings.f32_gmac_per_s);
 }
 
 std::string model_line(const BenchRow& row) {
@@ -69,6 +70,7 @@ void write_row(const BenchRun& run, const BenchRow& row, int64_t batch, JsonWrit
   json.field("percent_of_ceiling", row.percent_of_ceiling()).field("limited_by", row.limited_by());
   if (!of_kernels(run)) json.field("ceiling_read_gb_per_s", row.ceilings.read_gb_per_s);
   json.field("ceiling_cache_gb_per_s", row.ceilings.cache_gb_per_s)
+      .field("ceiling_store_gb_per_s", row.ceilings.store_gb_per_s)
       .field("ceiling_int8_gmac_per_s", row.ceilings.int8_gmac_per_s);
   json.field("ceiling_f32_gmac_per_s", row.ceilings.f32_gmac_per_s);
 }
@@ -79,33 +81,31 @@ std::string bench_markdown(const BenchRun& run) {
   const bool kernels = of_kernels(run);
   std::string text = concat(run.subject, ", ", run.threads, run.threads == 1 ? " thread, " : " threads, ",
                             run.machine, "\n\n");
-  std::string ceilings;
-  for (const BenchRow& row : run.rows) {
-    const std::string line = concat("\nceilings of ", row.isa, ": ", ceilings_text(row.ceilings, row.cached));
-    if (!ceilings.ends_with(line)) ceilings += line;
-  }
   text +=
       kernels
           ? "| kernel | isa | ns a call | GMAC/s | GB/s | of this machine's ceiling "
             "|\n|---|---|---:|---:|---:|---:|\n"
           : "| test | tokens/s | GMAC/s | GB/s | of this machine's ceiling |\n|---|---:|---:|---:|---:|\n";
   for (const BenchRow& row : run.rows) text += kernels ? kernel_line(row) : model_line(row);
-  return text + ceilings + "\n";
+  if (run.rows.empty()) return text;
+  return text + concat("\nceilings: ", ceilings_text(run.rows.front().ceilings, kernels), "\n");
 }
 
 std::string bench_csv(const BenchRun& run) {
   const bool kernels = of_kernels(run);
   std::string text = kernels ? "test,isa,ns," : "test,tokens_per_s,stddev,";
   text +=
-      "gmac_per_s,gb_per_s,percent_of_ceiling,limited_by,read_gb_per_s,cache_gb_per_s,int8_gmac_per_s,f32_"
+      "gmac_per_s,gb_per_s,percent_of_ceiling,limited_by,read_gb_per_s,cache_gb_per_s,store_gb_per_s,int8_"
+      "gmac_per_s,f32_"
       "gmac_per_s\n";
   for (const BenchRow& row : run.rows) {
     text += kernels
                 ? formatted("%s,%s,%.1f,", row.name.c_str(), row.isa.c_str(), call_ns(row))
                 : formatted("%s,%.2f,%.2f,", row.name.c_str(), row.average_rate(), row.deviation_of_rate());
-    text += formatted("%.2f,%.2f,%.2f,%s,%.2f,%.2f,%.1f,%.1f\n", row.gmac_per_s(), row.gb_per_s(),
+    text += formatted("%.2f,%.2f,%.2f,%s,%.2f,%.2f,%.2f,%.1f,%.1f\n", row.gmac_per_s(), row.gb_per_s(),
                       row.percent_of_ceiling(), row.limited_by(), row.ceilings.read_gb_per_s,
-                      row.ceilings.cache_gb_per_s, row.ceilings.int8_gmac_per_s, row.ceilings.f32_gmac_per_s);
+                      row.ceilings.cache_gb_per_s, row.ceilings.store_gb_per_s, row.ceilings.int8_gmac_per_s,
+                      row.ceilings.f32_gmac_per_s);
   }
   return text;
 }

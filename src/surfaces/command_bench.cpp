@@ -1,8 +1,12 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "base/atomic_file.h"
 #include "measure/bench.h"
+#include "measure/bench_page.h"
+#include "measure/kernel_bench.h"
 #include "surfaces/bench_output.h"
 #include "surfaces/commands.h"
 #include "surfaces/output.h"
@@ -30,7 +34,9 @@ Result<BenchOptions> bench_options(const CommandLine& line) {
   options.repeats = repeats_of(line.bench);
   NIBBLE_TRY(options.prompts, parse_counts("--prompts", line.bench.prompts, 0, kMany));
   NIBBLE_TRY(options.depths, parse_counts("--depths", line.bench.depths, 0, kMany));
-  NIBBLE_TRY(options.columns, parse_counts("--columns", line.bench.columns, 1, 1024));
+  if (!line.bench.columns.empty()) {
+    NIBBLE_TRY(options.columns, parse_counts("--columns", line.bench.columns, 1, 1024));
+  }
   return options;
 }
 
@@ -53,11 +59,40 @@ Result<Measured> measure_model(const CommandLine& line) {
   return measured;
 }
 
+// "Q4_K,Q8_0"; empty: none.
+std::vector<std::string> names_of(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    names.emplace_back(list.substr(0, list.find(',')));
+    list.remove_prefix(std::min(list.size(), names.back().size() + 1));
+  }
+  return names;
+}
+
+Result<Measured> measure_kernels(const CommandLine& line) {
+  KernelBenchOptions options;
+  options.kernels = names_of(line.bench.kernels);
+  options.formats = names_of(line.bench.formats);
+  options.isas = names_of(line.bench.isas);
+  if (line.bench.repeats > 0) options.repeats = line.bench.repeats;
+  if (!line.bench.columns.empty()) {
+    NIBBLE_TRY(options.columns, parse_counts("--columns", line.bench.columns, 1, 1024));
+  }
+  Measured measured;
+  measured.run.version = NIBBLE_VERSION;
+  measured.run.machine = this_machine();
+  measured.run.subject = kKernelSubject;
+  measured.run.threads = 1;
+  NIBBLE_TRY(measured.run.rows, run_kernel_bench(options, show_progress));
+  return measured;
+}
+
 // Above its ceiling no row can be: then one of the two was not measured well.
 Status check_ceilings(const BenchRun& run) {
   for (const BenchRow& row : run.rows)
     if (row.percent_of_ceiling() > 100)
-      return fail(ErrorKind::kInternal, "row ", row.name, " is above the ceiling (", row.percent_of_ceiling(),
+      return fail(ErrorKind::kInternal, "row ", row.name, " of ", row.isa, " is above the ceiling (",
+                  row.percent_of_ceiling(),
                   " %): the machine was disturbed while the ceiling was measured; run it again");
   return {};
 }
@@ -74,6 +109,14 @@ Result<GateReport> gate(const CommandLine& line, const BenchRun& run, const Gate
   return compare_with(run, before, options);
 }
 
+// Earlier runs like this one; none where no history can be read.
+std::vector<BenchRun> earlier_runs(const CommandLine& line, const BenchRun& run) {
+  auto history = open_history(line, History::Mode::kRead);
+  if (!history) return {};
+  auto runs = history->load_all(run);
+  return runs ? *std::move(runs) : std::vector<BenchRun>();
+}
+
 Status save(const CommandLine& line, BenchRun& run) {
   run.name = line.bench.save;
   NIBBLE_TRY(History history, open_history(line, History::Mode::kSave));
@@ -88,7 +131,7 @@ Result<bool> bench(const CommandLine& line) {
     return fail(ErrorKind::kInvalidArgument, "--output-format is \"", format, "\", wanted md, csv or json");
   if (!line.bench.save.empty())  // a file that cannot be written is known before the work
     NIBBLE_CHECK_OK(open_history(line, History::Mode::kSave));
-  NIBBLE_TRY(Measured measured, measure_model(line));
+  NIBBLE_TRY(Measured measured, line.model == kKernelSubject ? measure_kernels(line) : measure_model(line));
   BenchRun& run = measured.run;
   const bool compares = !line.bench.against.empty();
   const GateOptions options{.threshold_percent = double(line.bench.threshold)};
@@ -100,6 +143,10 @@ Result<bool> bench(const CommandLine& line) {
   if (csv) NIBBLE_CHECK_OK(write_stdout(bench_csv(run)));
   if (!json && !csv) NIBBLE_CHECK_OK(write_stdout(bench_markdown(run)));
   NIBBLE_CHECK_OK(check_ceilings(run));
+  if (!line.bench.html.empty())
+    NIBBLE_CHECK_OK(write_file_atomically(
+        line.bench.html,
+        bench_page(run, earlier_runs(line, run), compares ? &report : nullptr, line.bench.against)));
   if (!line.bench.save.empty()) NIBBLE_CHECK_OK(save(line, run));
   if (!compares) return false;
   const std::string text = gate_markdown(report, line.bench.against, options);

@@ -47,11 +47,13 @@ constexpr Command kCommands[] = {
      "--resume\n"
      "goes on from it. llama.cpp can read the file.\n",
      imatrix_command},
-    {"bench", kBench, "[MODEL]", 1, "speed of a model, beside the limits of this machine",
+    {"bench", kBench, "[MODEL|kernels]", 1, "speed of a model or of the kernels, beside the limits of this machine",
      "Each row states the percent of this machine's ceiling, which is measured in the same run: the model's\n"
      "multiply-adds at the peak rate of their unit, or its bytes at the streaming bandwidth, whichever takes "
      "longer.\n"
-     "--save keeps runs, --against compares with them and sets the exit code.\n",
+     "kernels: every kernel, format and instruction set, one thread, from cached data (a model file of that name "
+     "is\n"
+     "./kernels). --save keeps runs, --against compares with them and sets the exit code.\n",
      bench_command},
 };
 

@@ -49,11 +49,13 @@ struct InspectOptions {
 
 // Lists are counts with commas between them.
 struct BenchFlags {
-  std::string prompts = "512", depths = "0", columns = "1";
+  std::string prompts = "512", depths = "0", columns;
+  std::string kernels, formats, isas;  // of `bench kernels`: names; empty: all
   int64_t generate = 64;
   int repeats = 0;  // 0: as many as BenchOptions says
   std::string format = "md";
   std::string save, against;  // names of runs in the history
+  std::string html;           // a page to write
   std::string history;        // its file; empty: default_history_path()
   float threshold = 3;        // percent
 };

@@ -88,6 +88,39 @@ TEST_F(Bench, SaveAndCompare) {
   EXPECT_TRUE(JsonCheck::object("{\"rows\":" + json.out + "}")) << json.out;
 }
 
+TEST_F(Bench, AKernelAtATime) {
+  const std::vector<std::string> words = {"bench",      "kernels", "--isa", "scalar", "--kernel",
+                                          "matmul,add", "-b",      "1,5",   "-r",     "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return run_nibble(more);
+  };
+  const Finished json = with({"--format", "q4_k,Q8_0", "--json"});
+  if (json.code == kAboveTheCeiling) GTEST_SKIP() << "the machine is too disturbed: " << json.err;
+  ASSERT_EQ(json.code, 0) << json.err;
+  ASSERT_TRUE(JsonCheck::object("{\"rows\":" + json.out + "}")) << json.out;
+  for (const char* part :
+       {"\"matmul Q4_K x1\"", "\"matmul Q4_K x5\"", "\"matmul Q8_0 x5\"", "\"isa\":\"scalar\"", "\"ns\":"})
+    EXPECT_NE(json.out.find(part), std::string::npos) << part;
+  EXPECT_EQ(json.out.find("\"add\""), std::string::npos) << "knows no format";
+  const Finished names = run_nibble({"bench", "kernels", "--kernel", "matmull"});
+  EXPECT_EQ(names.code, 2);
+  EXPECT_NE(names.err.find("quantize_column"), std::string::npos) << names.err;
+  EXPECT_EQ(run_nibble({"bench", "kernels", "--isa", "mmx"}).code, 2);
+  EXPECT_EQ(run_nibble({"bench", "kernels", "--format", "Q9"}).code, 2);
+}
+
+TEST_F(Bench, APageIsWritten) {
+  const TemporaryFolder data;
+  const Finished result = bench({"--html", data.file("page.html"), "--history", data.file("none")});
+  if (result.code == kAboveTheCeiling) GTEST_SKIP() << "the machine is too disturbed: " << result.err;
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::ifstream page(data.file("page.html"));
+  const std::string text((std::istreambuf_iterator<char>(page)), {});
+  EXPECT_TRUE(text.starts_with("<!DOCTYPE html>")) << text.substr(0, 100);
+  EXPECT_NE(text.find("<svg"), std::string::npos);
+}
+
 TEST_F(Bench, MistakesAreNamed) {
   EXPECT_EQ(bench({"--output-format", "xml"}).code, 2);
   EXPECT_EQ(bench({"-p", "x"}).code, 2);

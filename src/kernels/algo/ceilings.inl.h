@@ -5,7 +5,8 @@
 namespace nibble {
 namespace {
 
-template <int STREAMS>
+// From caches prefetching would only cost.
+template <int STREAMS, bool PREFETCH>
 NIBBLE_INLINE uint64_t read_streams(const uint8_t* bytes, size_t count) {
   constexpr size_t kAhead = STREAMS == 1 ? 4096 : 2048;
   const size_t part = count / STREAMS / 256 * 256;
@@ -15,7 +16,7 @@ NIBBLE_INLINE uint64_t read_streams(const uint8_t* bytes, size_t count) {
     for (int s = 0; s < STREAMS; ++s)
       for (size_t line = 0; line < 4; ++line) {
         const uint8_t* p = bytes + size_t(s) * part + i + 64 * line;
-        __builtin_prefetch(p + kAhead, 0, 2);
+        if constexpr (PREFETCH) __builtin_prefetch(p + kAhead, 0, 2);
         acc[line] = Isa::bit_or(acc[line], Isa::load_u8(p));
       }
   const Isa::U8 all = Isa::bit_or(Isa::bit_or(acc[0], acc[1]), Isa::bit_or(acc[2], acc[3]));
@@ -23,7 +24,8 @@ NIBBLE_INLINE uint64_t read_streams(const uint8_t* bytes, size_t count) {
 }
 
 uint64_t stream_read(const uint8_t* bytes, size_t count, int streams) {
-  return streams == 1 ? read_streams<1>(bytes, count) : read_streams<4>(bytes, count);
+  if (streams == 0) return read_streams<1, false>(bytes, count);
+  return streams == 1 ? read_streams<1, true>(bytes, count) : read_streams<4, true>(bytes, count);
 }
 
 double peak_dot(int64_t iterations) {

@@ -22,16 +22,17 @@ template <FormatId ID>
 void matmul(const MatmulArgs& args) {
   constexpr ActivationKind kKind = kFormats[format_index(ID)].activation;
   if (args.row_begin >= args.row_end || args.columns <= 0) return;
+  const bool many = args.columns > kMaxRowColumns || args.interleave;
   if constexpr (kKind == ActivationKind::kFloat) {
     matmul_float<FloatWeights<ID>>(args);
   } else if constexpr (kKind == ActivationKind::kPer32) {
-    if (args.columns > kMaxRowColumns) panel_blocks<Codes<ID>>(args);
+    if (many) panel_blocks<Codes<ID>>(args);
     else with_columns(args.columns, [&]<int NC>() { rows_blocks<Codes<ID>, NC>(args); });
   } else if constexpr (kKind == ActivationKind::kPer256) {
-    if (args.columns > kMaxRowColumns) panel_superblocks<Codes<ID>>(args);
+    if (many) panel_superblocks<Codes<ID>>(args);
     else with_columns(args.columns, [&]<int NC>() { rows_superblocks<Codes<ID>, NC>(args); });
   } else {
-    if (args.columns > kMaxRowColumns) panel_ternary<Codes<ID>>(args);
+    if (many) panel_ternary<Codes<ID>>(args);
     else with_columns(args.columns, [&]<int NC>() { rows_ternary<Codes<ID>, NC>(args); });
   }
 }

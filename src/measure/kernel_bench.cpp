@@ -1,0 +1,96 @@
+#include "measure/kernel_bench.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "measure/kernel_cases.h"
+
+namespace nibble {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_of_calls(const KernelCase& kernel) {
+  for (double i = 0; i < kernel.row.operations / 8; ++i)
+    kernel.call();  // brings its data back into the cache
+  const auto begin = Clock::now();
+  for (double i = 0; i < kernel.row.operations; ++i) kernel.call();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// As many calls a sample as take about a millisecond; also what warms up.
+void fit_calls(KernelCase& kernel) {
+  constexpr double kWanted = 0.001, kMostCalls = 1 << 20;
+  kernel.row.operations = 1;
+  kernel.call();
+  while (kernel.row.operations < kMostCalls && seconds_of_calls(kernel) < kWanted / 2)
+    kernel.row.operations *= 2;
+  BenchRow& row = kernel.row;
+  for (double* work : {&row.integer_macs, &row.float_macs, &row.bytes, &row.bytes_written})
+    *work *= row.operations;
+}
+
+Status check_names(std::string_view flag, const std::vector<std::string>& chosen,
+                   const std::vector<std::string_view>& known) {
+  for (const std::string& name : chosen) {
+    const auto same = [&](std::string_view other) { return is_chosen({name}, other); };
+    if (std::any_of(known.begin(), known.end(), same)) continue;
+    std::string names;
+    for (std::string_view other : known) names += concat(names.empty() ? "" : ", ", other);
+    return fail(ErrorKind::kInvalidArgument, flag, " is \"", name, "\", wanted of ", names);
+  }
+  return {};
+}
+
+Status check_options(const KernelBenchOptions& options) {
+  std::vector<std::string_view> formats, isas;
+  for (const Format& format : kFormats)
+    if (format.stores_weights) formats.push_back(format.name);
+  for (const KernelTable* table : available_kernels()) isas.push_back(table->name);
+  NIBBLE_CHECK_OK(check_names("--kernel", options.kernels, kernel_names()));
+  NIBBLE_CHECK_OK(check_names("--format", options.formats, formats));
+  return check_names("--isa", options.isas, isas);
+}
+
+}  // namespace
+
+Result<std::vector<BenchRow>> run_kernel_bench(const KernelBenchOptions& options,
+                                               const BenchProgress& progress) {
+  constexpr int kCeilingRepeats = 4;
+  NIBBLE_CHECK_OK(check_options(options));
+  const std::shared_ptr<KernelData> data = make_kernel_data();
+  std::vector<KernelCase> cases;
+  const KernelTable* best_table = nullptr;
+  for (const KernelTable* table : available_kernels()) {
+    best_table = table;  // worst first
+    if (!is_chosen(options.isas, table->name)) continue;
+    for (KernelCase& kernel : kernel_cases(*table, options, data)) cases.push_back(std::move(kernel));
+  }
+  if (cases.empty())
+    return fail(ErrorKind::kInvalidArgument, "no kernel is of both this --kernel and this --format");
+  ThreadPool pool(1);
+  CeilingMeter meter(*best_table, pool, 0);
+  Ceilings best;
+  size_t done = 0;
+  for (int repeat = -1; repeat < options.repeats; ++repeat) {
+    const Ceilings now = meter.measure(kCeilingRepeats);
+    best.keep_best(now);
+    for (KernelCase& kernel : cases) {
+      if (progress) progress(done++, cases.size() * size_t(options.repeats + 1));
+      if (repeat < 0)
+        fit_calls(kernel);
+      else
+        kernel.row.add_sample(seconds_of_calls(kernel), now);
+    }
+  }
+  if (progress) progress(done, done);
+  best.keep_best(meter.measure(kCeilingRepeats));
+  std::vector<BenchRow> rows;
+  for (KernelCase& kernel : cases) {
+    kernel.row.ceilings = best;
+    rows.push_back(std::move(kernel.row));
+  }
+  return rows;
+}
+
+}  // namespace nibble
