@@ -1,7 +1,7 @@
-"""Trains the model that ships with nibble: `train.py --minutes 110`; see ../README.md.
+"""Trains the model that ships with nibble: `train.py --tokens 20e6`; see ../README.md.
 
-The learning rate follows a cosine over the wall-clock budget, not over steps, so that a run on a shared machine, even
-one that is stopped and continued, always ends fully decayed.
+The learning rate follows a cosine over the token budget and no clock is read: an uninterrupted run gives the same weights
+again on the same kind of machine with as many workers. One that was stopped and continued takes its documents in another order.
 """
 
 import argparse
@@ -28,7 +28,7 @@ WARMUP_STEPS = 40
 
 def options():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--minutes", type=float, required=True, help="wall-clock budget, earlier runs of the same checkpoint included")
+    p.add_argument("--tokens", type=float, required=True, help="tokens to train on, earlier runs of the same checkpoint included")
     p.add_argument("--name", default="story", help="the checkpoint is out/NAME.pt")
     p.add_argument("--start-from", help="checkpoint or GGUF file whose weights to start from, with a fresh optimizer")
     p.add_argument("--ternary", action="store_true", help="train the ternary sibling (with --start-from)")
@@ -74,7 +74,7 @@ def start(o, path, device):
         torch.manual_seed(1)
         tokenizer = new_tokenizer(o.early)
         model = Model(Config(vocab=len(tokenizer), context=o.context, ternary=o.ternary)).to(device)
-    return model, tokenizer, Optimizer(model), dict(step=0, tokens=0, seconds=0.0)
+    return model, tokenizer, Optimizer(model), dict(step=0, tokens=0)
 
 
 def main():
@@ -91,10 +91,10 @@ def main():
         print(f"{sum(p.numel() for p in model.parameters())} parameters, vocabulary {len(tokenizer)}, {device}, {progress}", flush=True)
         print(f"training tokens {len(ids)}, held-out tokens {len(held[0])}", flush=True)
     batches = data.Batches(ids, starts, progress["step"], model.config.context, share=(workers.rank, workers.count))
-    begun, earlier, saved, first = time.time(), progress["seconds"], time.time(), progress["step"]
+    saved, first = time.time(), progress["step"]
     step, tokens, recent, recent_tokens, recent_time = progress["step"], progress["tokens"], 0.0, 0, time.time()
     while True:
-        fraction = workers.agree((earlier + time.time() - begun) / (60 * o.minutes))
+        fraction = workers.agree(tokens / o.tokens)
         if fraction >= 1 or (o.steps and step - first >= o.steps):
             break
         factor = o.peak * min(1.0, (step - first + 1) / WARMUP_STEPS) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
@@ -115,12 +115,12 @@ def main():
             recent, recent_tokens, recent_time = 0.0, 0, now
         if leader and time.time() - saved > 60 * o.save_minutes:
             saved = time.time()
-            checkpoint.save(path, model, tokenizer, optimizer, step=step, tokens=tokens, seconds=earlier + saved - begun)
+            checkpoint.save(path, model, tokenizer, optimizer, step=step, tokens=tokens)
             value, _ = held_out_loss(model, *held, documents=160, bf16=True)
             print(f"step {step} held-out loss {value:.4f} (160 documents)", flush=True)
     if not leader:
         return
-    checkpoint.save(path, model, tokenizer, optimizer, step=step, tokens=tokens, seconds=earlier + time.time() - begun)
+    checkpoint.save(path, model, tokenizer, optimizer, step=step, tokens=tokens)
     print(f"done: step {step} tokens {tokens}", flush=True)
 
 
