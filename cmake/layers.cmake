@@ -24,3 +24,16 @@ function(nibble_program)
     set_target_properties(nibble PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   endif()
 endfunction()
+
+# The default of run, chat and the server: the trained F16 weights, quantized by the program just built, beside it.
+function(nibble_default_model)
+  set(trained ${CMAKE_SOURCE_DIR}/models/nibble-story-f16.gguf)
+  if(CMAKE_CROSSCOMPILING OR NOT TARGET nibble OR NOT EXISTS ${trained})
+    return()
+  endif()
+  set(made ${CMAKE_BINARY_DIR}/nibble-story-q8_0.gguf)
+  add_custom_command(OUTPUT ${made} COMMAND nibble quantize ${trained} ${made} Q8_0 -q DEPENDS nibble ${trained} VERBATIM
+    COMMENT "Quantizing the model that comes with nibble")
+  add_custom_target(default_model ALL DEPENDS ${made})
+  install(FILES ${made} DESTINATION ${CMAKE_INSTALL_DATADIR}/nibble)
+endfunction()

@@ -81,17 +81,13 @@ Result<std::string> shipped_model() {
   std::string searched;
   for (const char* place : {".", "../share/nibble", "../models"}) {
     const fs::path folder = (program / place).lexically_normal();
+    // What the build made of the trained weights, else these as they are.
+    for (const char* name : {"nibble-story-q8_0.gguf", "nibble-story-f16.gguf"})
+      if (const fs::path file = folder / name; fs::exists(file, error)) return file.string();
     searched += concat(searched.empty() ? "" : ", ", folder.string());
-    std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with("nibble-story-") && name.ends_with(".gguf"))
-        found.push_back(entry.path().string());
-    }
-    if (!found.empty()) return *std::min_element(found.begin(), found.end());
   }
   return fail(ErrorKind::kNotFound,
-              "no model named, and the one that comes with nibble (nibble-story-*.gguf) is not in ",
+              "no model named, and the one that comes with nibble (nibble-story-q8_0.gguf or nibble-story-f16.gguf) is not in ",
               searched);
 }
 

@@ -34,8 +34,8 @@ class LineReader {
   bool ended_ = false;
 };
 
-// The model that comes with nibble, nibble-story-*.gguf: beside the program, in share/nibble of its
-// installation, or in models/ of the source tree it was built in. kNotFound says where it looked.
+// The model that comes with nibble: nibble-story-q8_0.gguf, else nibble-story-f16.gguf, beside the program, in share/nibble of
+// its installation, or in models/ of the source tree it was built in. kNotFound says where it looked.
 Result<std::string> shipped_model();
 
 }  // namespace nibble

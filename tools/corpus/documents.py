@@ -54,14 +54,14 @@ def _telling_words(story):
     return [w for w in words if w not in COMMON]
 
 
-def _ask_for(rng, story, early):
+def _ask_for(rng, story):
     slots = story["slots"]
     draw = rng.random()
     if draw < 0.08:
         text = rng.choice(ASK_ANY)
-    elif draw < (0.30 if early else 0.26):
+    elif draw < 0.26:
         text = rng.choice(ASK_NAMED).format(**slots)
-    elif draw < 0.42 and not early:
+    elif draw < 0.42:
         nouns = _telling_words(story)
         w, x = rng.sample(nouns, 2)
         text = rng.choice(ASK_WITH_WORDS).format(ask=rng.choice(ASK_STORY[:6]).format(p=story["prompt"]), w=w, x=x)
@@ -74,38 +74,38 @@ def _system(rng):
     return turn("system", rng.choice(SYSTEM)) if rng.random() < 0.12 else ""
 
 
-def plain_story(rng, held, early=False):
-    story = make_story(rng, held, early)
+def plain_story(rng, held):
+    story = make_story(rng, held)
     head = story["title"] + "\n\n" if rng.random() < 0.12 else ""
     return head + story["text"] + END
 
 
-def story_chat(rng, held, early=False):
+def story_chat(rng, held):
     """A story on request, and perhaps questions about it."""
-    story = make_story(rng, held, early)
+    story = make_story(rng, held)
     text = _system(rng)
     if rng.random() < 0.15:
-        question, answer = make_fact(rng, held_out, held, early)
+        question, answer = make_fact(rng, held_out, held)
         text += turn("user", _loosely(rng, question)) + turn("assistant", answer)
-    text += turn("user", _ask_for(rng, story, early)) + turn("assistant", story["text"])
+    text += turn("user", _ask_for(rng, story)) + turn("assistant", story["text"])
     if rng.random() < 0.6:
         for question, answer in rng.sample(story["questions"], rng.choice([1, 1, 2, 3])):
             text += turn("user", _loosely(rng, question)) + turn("assistant", answer)
     return text + END
 
 
-def continuing(rng, held, early=False):
+def continuing(rng, held):
     """The user gives the beginning of a story, and the answer is the rest."""
-    story = make_story(rng, held, early)
+    story = make_story(rng, held)
     ends = [m.end() for m in re.finditer(r"[.!?]\"? ", story["text"])]
     at = ends[min(rng.randrange(1, 8), len(ends) - 2)]
     first, rest = story["text"][:at].strip(), story["text"][at:].strip()
     return _system(rng) + turn("user", tidy(rng.choice(ASK_CONTINUE)) + " " + first) + turn("assistant", rest) + END
 
 
-def reading(rng, held, early=False):
+def reading(rng, held):
     """A story given by the user, with questions about it."""
-    story = make_story(rng, held, early)
+    story = make_story(rng, held)
     questions = rng.sample(story["questions"], rng.choice([2, 3, 4]))
     first, answer = questions[0]
     ask = rng.choice([story["text"] + "\n\n" + first, "Read this story: " + story["text"] + "\n" + first, story["text"] + " " + first])
@@ -115,15 +115,15 @@ def reading(rng, held, early=False):
     return text + END
 
 
-def fact_chat(rng, held, early=False):
+def fact_chat(rng, held):
     text = _system(rng)
     for _ in range(rng.choice([1, 1, 2, 3, 4, 6])):
-        question, answer = make_fact(rng, held_out, held, early)
+        question, answer = make_fact(rng, held_out, held)
         text += turn("user", _loosely(rng, question)) + turn("assistant", answer)
     return text + END
 
 
-def repeating(rng, held, early=False):
+def repeating(rng, held):
     """Lists of words to be said again: the exercise from which a model learns to look back and copy."""
     text = ""
     for _ in range(rng.choice([1, 1, 2])):
@@ -137,9 +137,5 @@ def repeating(rng, held, early=False):
 MAKERS = [(plain_story, 30), (story_chat, 32), (continuing, 4), (reading, 14), (fact_chat, 50), (repeating, 7)]
 
 
-EARLY_MAKERS = [(plain_story, 30), (story_chat, 30), (reading, 14), (fact_chat, 40)]
-
-
-def document(rng, held, early=False):
-    makers = EARLY_MAKERS if early else MAKERS
-    return rng.choices([m for m, _ in makers], [w for _, w in makers])[0](rng, held, early)
+def document(rng, held):
+    return rng.choices([m for m, _ in MAKERS], [w for _, w in MAKERS])[0](rng, held)

@@ -172,15 +172,13 @@ def favourite(rng):
 
 # Maker and weight.
 MAKERS = [(addition, 14), (subtraction, 9), (word_problem, 9), (counting, 9), (calendar, 7), (colour, 7), (words, 10), (animal, 16), (things, 9),
-          (small_talk, 7), (unknown, 4), (favourite, 6)]
-ALL_MAKERS = MAKERS + facts_more.MAKERS
+          (small_talk, 7), (unknown, 4), (favourite, 6)] + facts_more.MAKERS
 
 
-def make_fact(rng, held_out, held, early=False):
+def make_fact(rng, held_out, held):
     """A (question, answer) of the wanted split."""
-    makers = MAKERS if early else ALL_MAKERS
     while True:
-        maker = rng.choices([m for m, _ in makers], [w for _, w in makers])[0]
+        maker = rng.choices([m for m, _ in MAKERS], [w for _, w in MAKERS])[0]
         question, answer, key = maker(rng)
         if held_out("fact", *key) == held:
             return question, answer

@@ -12,8 +12,6 @@ from world import (ANIMALS, BOYS, COLOURS, ELDER_HE, ELDERS, GIRLS, HERO_KINDS, 
 
 PLOTS = {**plots_feelings.PLOTS, **plots_doing.PLOTS, **plots_life.PLOTS}
 PLOT_NAMES = sorted(PLOTS)
-# The first stage of training sees the plots of feeling and doing alone, and no scenery.
-EARLY_PLOT_NAMES = sorted({**plots_feelings.PLOTS, **plots_doing.PLOTS})
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 OPENINGS = [
@@ -54,10 +52,10 @@ def _first_person(text):
     return text
 
 
-def choose_combination(rng, held, early=False):
+def choose_combination(rng, held):
     """A (plot, row number, hero kind, friend kind) of the wanted split."""
     while True:
-        plot = rng.choice(EARLY_PLOT_NAMES if early else PLOT_NAMES)
+        plot = rng.choice(PLOT_NAMES)
         row = rng.randrange(len(PLOTS[plot]["rows"]))
         kind, fkind = rng.sample(HERO_KINDS, 2)
         if held_out("story", plot, row, kind) == held:
@@ -96,13 +94,13 @@ def cast(rng, plot, row, kind, fkind):
     return slots
 
 
-def tell(rng, plot, slots, early=False):
+def tell(rng, plot, slots):
     """The text of a story; paragraphs are separated by an empty line, or not at all."""
     parts = [rng.choice(OPENINGS)]
-    if not early and rng.random() < 0.35:
+    if rng.random() < 0.35:
         parts[0] += " " + rng.choice(SCENES[slots["place"]])
     parts += [rng.choice(step) for step in PLOTS[plot]["steps"]]
-    if not early and rng.random() < 0.5:
+    if rng.random() < 0.5:
         parts[rng.randrange(3, len(parts) - 1)] += " " + rng.choice(BETWEEN)
     parts.append(rng.choice(ENDINGS))
     if rng.random() < 0.5:
@@ -130,16 +128,14 @@ def general_questions(rng, slots):
     ]
 
 
-def make_story(rng, held, early=False):
+def make_story(rng, held):
     """One story of the wanted split as a dict: text, title, prompt, questions [(question, answer)], slots."""
-    plot, row, kind, fkind = choose_combination(rng, held, early)
+    plot, row, kind, fkind = choose_combination(rng, held)
     slots = cast(rng, plot, row, kind, fkind)
     slots["plot"] = plot
-    text = tell(rng, plot, slots, early)
+    text = tell(rng, plot, slots)
     # The general questions on people make sense only for those whom the story names.
     general = general_questions(rng, slots)
-    if early:
-        general = [(q, a) for q, a in general if a != PLOTS[plot]["summary"]]
     questions = [(q, a) for q, a in PLOTS[plot]["qa"] + general
                  if slots["friend"] in text or "{friend}" not in q + a]
     return dict(key=(plot, row, kind), text=text, slots=slots,

@@ -37,12 +37,6 @@ class Corpus(unittest.TestCase):
     def test_a_document_does_not_depend_on_how_many_are_made(self):
         self.assertEqual(list(documents(7, 10, True)), list(documents(7, 30, True))[:10])
 
-    def test_the_early_world_is_smaller(self):
-        rng = random.Random(9)
-        plots = {story.make_story(rng, False, early=True)["key"][0] for _ in range(400)}
-        self.assertEqual(sorted(plots), story.EARLY_PLOT_NAMES)
-        self.assertLess(len(story.EARLY_PLOT_NAMES), len(story.PLOT_NAMES))
-
     def test_every_pattern_of_every_plot_expands(self):
         rng = random.Random(3)
         for name, plot in story.PLOTS.items():

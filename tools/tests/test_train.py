@@ -165,26 +165,6 @@ class Export(unittest.TestCase):
         # The model's own distribution as teacher takes away exactly half of the gradient.
         self.assertLess(float((model.output_norm.weight.grad - 0.5 * alone).abs().max()), 1e-6)
 
-    def test_a_new_vocabulary_carries_rows_over_by_text(self):
-        import checkpoint
-        model, old = self.model(False), self.tokenizer
-        new = Tokenizer(train_merges([*TEXTS, "wolf wolf wolf owls owls"], 300))
-        carried = checkpoint.retokenized(model, old, new)
-        rows, before = carried.token_embd.weight, model.token_embd.weight
-        shared = [t for t in new.tokens if t in old.ids]
-        self.assertTrue(torch.equal(rows[[new.ids[t] for t in shared]], before[[old.ids[t] for t in shared]]))
-        fresh = next(t for t in new.tokens if t not in old.ids)
-        self.assertTrue(torch.allclose(rows[new.ids[fresh]], before[old.pieces(fresh)].mean(0)))
-
-    def test_amplifying_the_embedding_keeps_the_size_of_the_logits(self):
-        import checkpoint
-        model = self.model(False)
-        ids = torch.randint(0, len(self.tokenizer), (1, 20))
-        with torch.no_grad():
-            before = model(ids).std()
-            after = checkpoint.amplify_embedding(model, 4.0)(ids).std()
-        self.assertAlmostEqual(float(after / before), 1.0, delta=0.3)
-
     def test_the_ternary_sibling_starts_near_the_float_model(self):
         import checkpoint
         model = self.model(False)

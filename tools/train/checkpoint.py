@@ -52,27 +52,6 @@ def ternary_from(model, sample):
     return sibling
 
 
-@torch.no_grad()
-def retokenized(model, old, new):
-    """The model with another vocabulary: rows are carried over by token text, a new token's row is the mean of its old pieces."""
-    config = Config(**{**model.config.as_dict(), "vocab": len(new)})
-    carried = Model(config).to(next(model.parameters()).device)
-    weights = model.state_dict()
-    rows = weights["token_embd.weight"]
-    pieces = [[old.ids[token]] if token in old.ids else old.pieces(token) for token in new.tokens]
-    weights["token_embd.weight"] = torch.stack([rows[ids].mean(0) for ids in pieces])
-    carried.load_state_dict(weights)
-    return carried
-
-
-@torch.no_grad()
-def amplify_embedding(model, factor):
-    """Lets tokens weigh `factor` times more beside what the layers write; the tied head's scale stays as it is."""
-    model.token_embd.weight *= factor
-    model.output_norm.weight /= factor
-    return model
-
-
 def thaw(model):
     """Makes a ternary model that was read from a file trainable: latent weights that round to the same codes and scale."""
     for module in model.modules():

@@ -18,23 +18,23 @@ TRAIN_SEED, HELD_SEED = 1, 2
 TOKENIZER_DOCUMENTS, HELD_DOCUMENTS = 20000, 1500
 
 
-def encoded(tokenizer, seed, count, held, early=False):
+def encoded(tokenizer, seed, count, held):
     """All documents as one array of ids, and the offset of each document's start (with the end as last entry)."""
     ids, starts = [], [0]
-    for text in documents(seed, count, held, early):
+    for text in documents(seed, count, held):
         ids += tokenizer.encode(text)
         starts.append(len(ids))
     return numpy.array(ids, dtype=numpy.uint16), numpy.array(starts, dtype=numpy.int64)
 
 
-def cached(tokenizer, name, seed, count, held, early=False):
+def cached(tokenizer, name, seed, count, held):
     # The name tells corpus and tokenizer apart, so that a changed generator never meets old tokens.
-    mark = zlib.crc32(repr((tokenizer.merges, list(documents(seed, 100, held, early)))).encode())
+    mark = zlib.crc32(repr((tokenizer.merges, list(documents(seed, 100, held)))).encode())
     path = os.path.join(OUT, f"{name}-{mark:08x}.npz")
     if os.path.exists(path):
         with numpy.load(path) as kept:
             return kept["ids"], kept["starts"]
-    ids, starts = encoded(tokenizer, seed, count, held, early)
+    ids, starts = encoded(tokenizer, seed, count, held)
     os.makedirs(OUT, exist_ok=True)
     numpy.savez(path + ".tmp.npz", ids=ids, starts=starts)
     os.replace(path + ".tmp.npz", path)

@@ -32,9 +32,6 @@ def options():
     p.add_argument("--name", default="story", help="the checkpoint is out/NAME.pt")
     p.add_argument("--start-from", help="checkpoint or GGUF file whose weights to start from, with a fresh optimizer")
     p.add_argument("--ternary", action="store_true", help="train the ternary sibling (with --start-from)")
-    p.add_argument("--early", action="store_true", help="the smaller world of the first stage")
-    p.add_argument("--retokenize", action="store_true", help="with --start-from: train a new tokenizer on the corpus as it is now")
-    p.add_argument("--amplify", type=float, default=1.0, help="with --start-from: factor on the embedding's share of the residual stream")
     p.add_argument("--teacher", help="checkpoint or GGUF file of the same vocabulary that guides the training")
     p.add_argument("--peak", type=float, default=1.0, help="factor on the peak learning rates")
     p.add_argument("--steps", type=int, default=0, help="stop after so many steps of this run (0: the budget decides)")
@@ -44,10 +41,6 @@ def options():
     p.add_argument("--workers", type=int, default=1 if torch.cuda.is_available() else min(4, os.cpu_count()), help="processes, each with its share of a step's rows")
     p.add_argument("--save-minutes", type=float, default=4)
     return p.parse_args()
-
-
-def new_tokenizer(early):
-    return Tokenizer(train_merges(data.documents(data.TRAIN_SEED, data.TOKENIZER_DOCUMENTS, False, early), 4096))
 
 
 def start(o, path, device):
@@ -61,18 +54,13 @@ def start(o, path, device):
     if o.start_from:
         model, tokenizer = load_any(o.start_from)
         checkpoint.thaw(model.to(device))
-        if o.retokenize:
-            old, tokenizer = tokenizer, new_tokenizer(o.early)
-            model = checkpoint.retokenized(model, old, tokenizer)
-        if o.amplify != 1:
-            checkpoint.amplify_embedding(model, o.amplify)
         if o.ternary and not model.config.ternary:
             texts = data.documents(data.TRAIN_SEED, 8, False)
             sample = torch.tensor([(tokenizer.encode("".join(texts)) * 2)[:model.config.context]], device=device)
             model = checkpoint.ternary_from(model, sample)
     else:
         torch.manual_seed(1)
-        tokenizer = new_tokenizer(o.early)
+        tokenizer = Tokenizer(train_merges(data.documents(data.TRAIN_SEED, data.TOKENIZER_DOCUMENTS, False), 4096))
         model = Model(Config(vocab=len(tokenizer), context=o.context, ternary=o.ternary)).to(device)
     return model, tokenizer, Optimizer(model), dict(step=0, tokens=0)
 
@@ -82,8 +70,8 @@ def main():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     path = os.path.join(data.OUT, o.name + ".pt")
     model, tokenizer, optimizer, progress = start(o, path, device)
-    held = data.cached(tokenizer, "held", data.HELD_SEED, data.HELD_DOCUMENTS, True, o.early)
-    ids, starts = data.cached(tokenizer, f"train-{o.documents}", data.TRAIN_SEED, o.documents, False, o.early)
+    held = data.cached(tokenizer, "held", data.HELD_SEED, data.HELD_DOCUMENTS, True)
+    ids, starts = data.cached(tokenizer, f"train-{o.documents}", data.TRAIN_SEED, o.documents, False)
     teacher = load_any(o.teacher)[0].to(device).eval() if o.teacher else None
     workers = Workers(o.workers)
     leader = workers.rank == 0
