@@ -1,6 +1,7 @@
 #include "formats/gguf.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 
 #include "base/mapped_file.h"
@@ -13,7 +14,8 @@ struct GgufFile::State {
   std::string path;
   std::vector<std::string> part_paths;
   std::vector<MappedFile> maps;     // empty when parsed from memory
-  std::vector<GgufContents> parts;  // the views of keys and tensors lead into these
+  // The views of keys and tensors lead into these: a deque, whose elements stay where they are.
+  std::deque<GgufContents> parts;
   uint64_t file_bytes = 0;
   std::vector<GgufKey> keys;
   std::vector<TensorView> tensors;

@@ -22,6 +22,7 @@ constexpr uint64_t kHeadBytes = 24;  // magic, version, numbers of tensors and k
 struct Key {
   std::string name;
   std::string encoded;  // type and value as they stand in the file
+  uint64_t bytes() const { return sizeof(uint64_t) + name.size() + encoded.size(); }
 };
 
 struct Tensor {
@@ -103,8 +104,11 @@ struct GgufWriter::State {
   }
   Status check() const { return error ? Status(std::unexpected(*error)) : Status(); }
   Status keep(Status status);
-  void set(std::string_view name, std::string encoded);  // but for the alignment
-  void add(std::string_view name, std::string encoded);
+  void set(std::string_view name, std::string encoded);
+  std::optional<Key> alignment_key() const {
+    if (alignment == kDefaultAlignment) return std::nullopt;
+    return Key{std::string(kAlignmentKey), encode_number(GgufType::kUint32, uint32_t(alignment))};
+  }
   Status write_header();
   Status write_padding();
 };
@@ -116,10 +120,6 @@ Status GgufWriter::State::keep(Status status) {
 
 void GgufWriter::State::set(std::string_view name, std::string encoded) {
   if (name == kAlignmentKey) return;  // fixed by create()
-  add(name, std::move(encoded));
-}
-
-void GgufWriter::State::add(std::string_view name, std::string encoded) {
   if (header_written) {
     (void)refuse(ErrorKind::kInternal, "key ", quoted(name), " set after the first tensor data");
   } else if (name.empty() || name.size() > kGgufMaxKeyName) {
@@ -131,14 +131,15 @@ void GgufWriter::State::add(std::string_view name, std::string encoded) {
     old = std::move(encoded);
   } else {
     key_positions.emplace(name, keys.size());
-    key_bytes += sizeof(uint64_t) + name.size() + encoded.size();
     keys.push_back({std::string(name), std::move(encoded)});
+    key_bytes += keys.back().bytes();
   }
 }
 
 Status GgufWriter::State::write_header() {
   if (!file) return refuse(ErrorKind::kInternal, "a layout has no file to write to");
   header_written = true;
+  if (auto key = alignment_key()) keys.push_back(*std::move(key));  // key_bytes has it
   std::string head = "GGUF";
   append_number<uint32_t>(head, 3);
   append_number<uint64_t>(head, tensors.size());
@@ -189,8 +190,7 @@ Result<GgufWriter> GgufWriter::layout(uint32_t alignment) {
 }
 
 GgufWriter::GgufWriter(std::unique_ptr<State> state) : state_(std::move(state)) {
-  if (state_->alignment != kDefaultAlignment)
-    state_->add(kAlignmentKey, encode_number(GgufType::kUint32, uint32_t(state_->alignment)));
+  if (const auto key = state_->alignment_key()) state_->key_bytes = key->bytes();
 }
 GgufWriter::GgufWriter(GgufWriter&&) noexcept = default;
 GgufWriter& GgufWriter::operator=(GgufWriter&&) noexcept = default;
@@ -248,12 +248,10 @@ void GgufWriter::set_value(std::string_view key, const GgufValue& value) {
 }
 
 void GgufWriter::remove(std::string_view key) {
-  if (key == kAlignmentKey) return;
   const auto found = state_->key_positions.find(key);
   if (found == state_->key_positions.end()) return;
   const size_t position = found->second;
-  const Key& old = state_->keys[position];
-  state_->key_bytes -= sizeof(uint64_t) + old.name.size() + old.encoded.size();
+  state_->key_bytes -= state_->keys[position].bytes();
   state_->key_positions.erase(found);
   state_->keys.erase(state_->keys.begin() + ptrdiff_t(position));
   for (auto& entry : state_->key_positions)
