@@ -217,4 +217,9 @@ void GgufFile::prefetch(const TensorView& tensor) const {
     if (map.contains(tensor.bytes)) return map.prefetch(tensor.bytes);
 }
 
+void GgufFile::release(std::span<const std::byte> bytes) const {
+  for (const MappedFile& map : state_->maps)
+    if (map.contains(bytes)) return map.release(bytes);
+}
+
 }  // namespace nibble

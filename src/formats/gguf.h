@@ -119,6 +119,8 @@ class GgufFile {
   const TensorView* find_tensor(std::string_view name) const;
   // Asks the kernel to read a tensor's pages soon.
   void prefetch(const TensorView& tensor) const;
+  // Gives pages of tensor data back that are not needed soon: see MappedFile::release().
+  void release(std::span<const std::byte> bytes) const;
 
  private:
   struct State;

@@ -37,7 +37,7 @@ class Converter {
       const uint64_t n = std::min(stretch, rows - first);
       NIBBLE_CHECK_OK(convert_stretch(planned, first, n));
       NIBBLE_CHECK_OK(output_.write(bytes_));
-      NIBBLE_CHECK_OK(report(n * tensor.row_bytes()));
+      NIBBLE_CHECK_OK(done(tensor.bytes.subspan(first * tensor.row_bytes(), n * tensor.row_bytes()), report));
     }
     return {};
   }
@@ -48,13 +48,20 @@ class Converter {
   static constexpr uint64_t kValuesAtOnce = 8 << 20;
   static constexpr uint64_t kStripValues = 16384;
 
+  // Input that was read and is not needed again: memory stays bounded whatever the file's size.
+  template <class Report>
+  Status done(std::span<const std::byte> part, const Report& report) {
+    file_.release(part);
+    return report(part.size());
+  }
+
   template <class Report>
   Status copy(const TensorView& tensor, const Report& report) {
     constexpr size_t kStep = 16 << 20;
     for (size_t at = 0; at < tensor.bytes.size(); at += kStep) {
       const auto part = tensor.bytes.subspan(at, std::min(kStep, tensor.bytes.size() - at));
       NIBBLE_CHECK_OK(output_.write(part));
-      NIBBLE_CHECK_OK(report(part.size()));
+      NIBBLE_CHECK_OK(done(part, report));
     }
     return {};
   }
@@ -68,7 +75,7 @@ class Converter {
     bytes_.resize(planned.bytes);
     NIBBLE_CHECK_OK(encode_values(planned.format->id, values, bytes_));
     NIBBLE_CHECK_OK(output_.write(bytes_));
-    return report(planned.tensor->bytes.size());
+    return done(planned.tensor->bytes, report);
   }
 
   Status convert_stretch(const PlannedTensor& planned, uint64_t first, uint64_t rows) {
