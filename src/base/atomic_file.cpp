@@ -104,6 +104,7 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   std::swap(temporary_, other.temporary_);
   std::swap(fd_, other.fd_);
   std::swap(written_, other.written_);
+  std::swap(complete_, other.complete_);
   std::swap(buffer_, other.buffer_);
   return *this;
 }
@@ -137,7 +138,7 @@ Status AtomicFile::reserve(uint64_t bytes) {
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {
-  if (fd_ < 0) return finished();
+  if (fd_ < 0 || complete_) return finished();
   written_ += bytes.size();
   if (buffer_.size() + bytes.size() > kBufferBytes) {
     NIBBLE_CHECK_OK(write_through(buffer_));
@@ -170,10 +171,18 @@ Status AtomicFile::give_name() {
   return {};
 }
 
-Status AtomicFile::commit() {
+Status AtomicFile::complete() {
   if (fd_ < 0) return finished();
+  if (complete_) return {};
   NIBBLE_CHECK_OK(write_through(buffer_));
+  buffer_ = {};
   if (::fsync(fd_) != 0) return failed("sync", errno);
+  complete_ = true;
+  return {};
+}
+
+Status AtomicFile::commit() {
+  NIBBLE_CHECK_OK(complete());
   if (temporary_.empty()) NIBBLE_CHECK_OK(give_name());
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("put in place", errno);
   const int closed = ::close(std::exchange(fd_, -1));

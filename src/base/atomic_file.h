@@ -32,7 +32,10 @@ class AtomicFile {
   uint64_t written() const { return written_; }
   // The target, links resolved.
   const std::string& path() const { return path_; }
-  // Makes the file appear. Once only; nothing may be written after it.
+  // Syncs what was written and frees the buffer: nothing may be written after it. commit() does it too; of
+  // several files that shall appear together each is completed before the first is committed.
+  Status complete();
+  // Makes the file appear. Once only.
   Status commit();
 
  private:
@@ -47,6 +50,7 @@ class AtomicFile {
   std::string path_, temporary_;  // temporary_ is empty while the file has no name
   int fd_ = -1;                   // -1: committed, failed or moved from
   uint64_t written_ = 0;
+  bool complete_ = false;
   std::vector<std::byte> buffer_;
 };
 

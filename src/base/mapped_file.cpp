@@ -83,12 +83,15 @@ bool MappedFile::contains(std::span<const std::byte> part) const {
   return data_ && not_after(data_, part.data()) && not_after(part.data() + part.size(), data_ + size_);
 }
 
-void MappedFile::prefetch(std::span<const std::byte> part) const {
+void MappedFile::advise(std::span<const std::byte> part, int advice) const {
   if (!contains(part) || part.empty()) return;
   static const auto page = uintptr_t(::sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<uintptr_t>(part.data()) & ~(page - 1);
   const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size());
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
 }
+
+void MappedFile::prefetch(std::span<const std::byte> part) const { advise(part, MADV_WILLNEED); }
+void MappedFile::release(std::span<const std::byte> part) const { advise(part, MADV_DONTNEED); }
 
 }  // namespace nibble

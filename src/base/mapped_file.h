@@ -26,9 +26,13 @@ class MappedFile {
   bool contains(std::span<const std::byte> part) const;
   // Asks the kernel to read the pages of `part` (inside bytes()) soon. A hint: failure is ignored.
   void prefetch(std::span<const std::byte> part) const;
+  // Gives the pages of `part` back: they count no more as this process's memory. Touched again they are read
+  // again, from the page cache or the disk. A hint too.
+  void release(std::span<const std::byte> part) const;
 
  private:
   MappedFile(const std::byte* data, size_t size) : data_(data), size_(size) {}
+  void advise(std::span<const std::byte> part, int advice) const;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "formats/gguf.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 
 #include "base/mapped_file.h"
@@ -11,8 +12,10 @@ namespace nibble {
 
 struct GgufFile::State {
   std::string path;
+  std::vector<std::string> part_paths;
   std::vector<MappedFile> maps;     // empty when parsed from memory
-  std::vector<GgufContents> parts;  // the views of keys and tensors lead into these
+  // The views of keys and tensors lead into these: a deque, whose elements stay where they are.
+  std::deque<GgufContents> parts;
   uint64_t file_bytes = 0;
   std::vector<GgufKey> keys;
   std::vector<TensorView> tensors;
@@ -37,6 +40,10 @@ Status GgufFile::State::index() {
 
 namespace {
 
+bool is_number(std::string_view text) {
+  return text.size() >= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 std::string digits(uint64_t number) {
   std::string text = std::to_string(number);
   return std::string(text.size() < 5 ? 5 - text.size() : 0, '0') + text;
@@ -44,10 +51,9 @@ std::string digits(uint64_t number) {
 
 // Name of part `index` (from 0) beside part `first` of the set, or empty when the first is not named so.
 std::string part_path(const std::string& first, uint64_t index, uint64_t count) {
-  const std::string tail = concat("-", digits(1), "-of-", digits(count), ".gguf");
-  if (!first.ends_with(tail)) return {};
-  return concat(std::string_view(first).substr(0, first.size() - tail.size()), "-", digits(index + 1), "-of-",
-                digits(count), ".gguf");
+  const auto stem = gguf_part_stem(first);
+  if (!stem || first != gguf_part_path(*stem, 0, count)) return {};
+  return gguf_part_path(*stem, index, count);
 }
 
 // A number among a part's own keys, nullopt when there is no such key.
@@ -82,9 +88,25 @@ Status check_part(const GgufContents& part, const std::string& path, uint64_t in
 
 }  // namespace
 
+std::string gguf_part_path(std::string_view stem, uint64_t index, uint64_t count) {
+  return concat(stem, "-", digits(index + 1), "-of-", digits(count), ".gguf");
+}
+
+std::optional<std::string_view> gguf_part_stem(std::string_view path) {
+  constexpr std::string_view kEnd = ".gguf", kOf = "-of-";
+  if (!path.ends_with(kEnd)) return std::nullopt;
+  path.remove_suffix(kEnd.size());
+  const size_t of = path.rfind(kOf);
+  if (of == std::string_view::npos || of == 0 || !is_number(path.substr(of + kOf.size()))) return std::nullopt;
+  const size_t dash = path.rfind('-', of - 1);
+  if (dash == std::string_view::npos || !is_number(path.substr(dash + 1, of - dash - 1))) return std::nullopt;
+  return path.substr(0, dash);
+}
+
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, std::string name) {
   auto state = std::make_unique<State>();
   state->path = std::move(name);
+  state->part_paths.push_back(state->path);
   state->file_bytes = bytes.size();
   NIBBLE_TRY(GgufContents contents, parse_gguf(bytes, state->path));
   state->keys = contents.keys;
@@ -120,6 +142,7 @@ Result<GgufFile> GgufFile::open(const std::string& path) {
     NIBBLE_TRY(GgufContents part, parse_gguf(next_map->bytes(), next));
     NIBBLE_CHECK_OK(check_part(part, next, i, count, state.parts[0]));
     state.file_bytes += next_map->bytes().size();
+    state.part_paths.push_back(next);
     std::ranges::move(part.tensors, std::back_inserter(state.tensors));
     state.maps.push_back(*std::move(next_map));
     state.parts.push_back(std::move(part));
@@ -139,6 +162,7 @@ GgufFile& GgufFile::operator=(GgufFile&&) noexcept = default;
 GgufFile::~GgufFile() = default;
 
 const std::string& GgufFile::path() const { return state_->path; }
+std::span<const std::string> GgufFile::part_paths() const { return state_->part_paths; }
 uint32_t GgufFile::version() const { return state_->parts[0].version; }
 uint64_t GgufFile::alignment() const { return state_->parts[0].alignment; }
 uint64_t GgufFile::file_bytes() const { return state_->file_bytes; }
@@ -191,6 +215,11 @@ Result<std::optional<std::string_view>> GgufFile::get_string(std::string_view ke
 void GgufFile::prefetch(const TensorView& tensor) const {
   for (const MappedFile& map : state_->maps)
     if (map.contains(tensor.bytes)) return map.prefetch(tensor.bytes);
+}
+
+void GgufFile::release(std::span<const std::byte> bytes) const {
+  for (const MappedFile& map : state_->maps)
+    if (map.contains(bytes)) return map.release(bytes);
 }
 
 }  // namespace nibble

@@ -83,6 +83,11 @@ struct GgufKey {
   GgufValue value;
 };
 
+// Name of part `index` (from 0) of a split set: STEM-00001-of-0000N.gguf.
+std::string gguf_part_path(std::string_view stem, uint64_t index, uint64_t count);
+// STEM of such a name, whatever its numbers, or nothing where `path` is not of that form.
+std::optional<std::string_view> gguf_part_stem(std::string_view path);
+
 class GgufFile {
  public:
   // Opens a file and, when it is the first of a split set (-00001-of-0000N.gguf), all its parts: they appear
@@ -97,6 +102,7 @@ class GgufFile {
   ~GgufFile();
 
   const std::string& path() const;
+  std::span<const std::string> part_paths() const;  // of all files read; one where nothing is split
   uint32_t version() const;
   uint64_t alignment() const;
   uint64_t file_bytes() const;  // all parts
@@ -113,6 +119,8 @@ class GgufFile {
   const TensorView* find_tensor(std::string_view name) const;
   // Asks the kernel to read a tensor's pages soon.
   void prefetch(const TensorView& tensor) const;
+  // Gives pages of tensor data back that are not needed soon: see MappedFile::release().
+  void release(std::span<const std::byte> bytes) const;
 
  private:
   struct State;

@@ -17,10 +17,12 @@ namespace {
 
 constexpr std::string_view kAlignmentKey = "general.alignment";
 constexpr uint32_t kDefaultAlignment = 32;
+constexpr uint64_t kHeadBytes = 24;  // magic, version, numbers of tensors and keys
 
 struct Key {
   std::string name;
   std::string encoded;  // type and value as they stand in the file
+  uint64_t bytes() const { return sizeof(uint64_t) + name.size() + encoded.size(); }
 };
 
 struct Tensor {
@@ -30,6 +32,10 @@ struct Tensor {
   uint64_t bytes;
   uint64_t offset;  // from the start of the data
 };
+
+uint64_t info_bytes(size_t name, size_t dims) {
+  return sizeof(uint64_t) + name + sizeof(uint32_t) + dims * sizeof(uint64_t) + sizeof(uint32_t) + sizeof(uint64_t);
+}
 
 template <class T>
 void append_number(std::string& out, T value) {
@@ -72,28 +78,37 @@ std::string encode_strings(std::span<const Text> values) {
 }  // namespace
 
 struct GgufWriter::State {
-  AtomicFile file;
+  std::optional<AtomicFile> file;  // none: a layout only
   uint64_t alignment = kDefaultAlignment;
   std::vector<Key> keys;
   std::map<std::string, size_t, std::less<>> key_positions;
   std::vector<Tensor> tensors;
   std::map<std::string, size_t, std::less<>> tensor_positions;
-  uint64_t data_bytes = 0;  // declared, padding included
+  uint64_t key_bytes = 0, info_bytes = 0;  // of the header, so far
+  uint64_t data_bytes = 0;                 // declared, padding included
   size_t current = 0;       // tensor that the next data belongs to
   uint64_t current_bytes = 0;
   bool header_written = false;
   std::optional<Error> error;  // of a set_*, which has no result of its own; or the first of any other call
 
-  explicit State(AtomicFile target) : file(std::move(target)) {}
+  State(std::optional<AtomicFile> target, uint64_t align) : file(std::move(target)), alignment(align) {}
+  const std::string& path() const {
+    static const std::string kNone;
+    return file ? file->path() : kNone;
+  }
   template <class... Parts>
   std::unexpected<Error> refuse(ErrorKind kind, const Parts&... parts) {
-    auto failure = fail(kind, file.path(), ": ", parts...);
+    auto failure = fail(kind, path(), ": ", parts...);
     if (!error) error = failure.error();
     return failure;
   }
   Status check() const { return error ? Status(std::unexpected(*error)) : Status(); }
   Status keep(Status status);
   void set(std::string_view name, std::string encoded);
+  std::optional<Key> alignment_key() const {
+    if (alignment == kDefaultAlignment) return std::nullopt;
+    return Key{std::string(kAlignmentKey), encode_number(GgufType::kUint32, uint32_t(alignment))};
+  }
   Status write_header();
   Status write_padding();
 };
@@ -111,17 +126,20 @@ void GgufWriter::State::set(std::string_view name, std::string encoded) {
     (void)refuse(ErrorKind::kInvalidArgument, "key ", quoted(name), " has a name of ", name.size(),
                  " bytes, wanted 1 to ", kGgufMaxKeyName);
   } else if (const auto found = key_positions.find(name); found != key_positions.end()) {
-    keys[found->second].encoded = std::move(encoded);
+    std::string& old = keys[found->second].encoded;
+    key_bytes += encoded.size() - old.size();
+    old = std::move(encoded);
   } else {
     key_positions.emplace(name, keys.size());
     keys.push_back({std::string(name), std::move(encoded)});
+    key_bytes += keys.back().bytes();
   }
 }
 
 Status GgufWriter::State::write_header() {
+  if (!file) return refuse(ErrorKind::kInternal, "a layout has no file to write to");
   header_written = true;
-  if (alignment != kDefaultAlignment)
-    keys.push_back({std::string(kAlignmentKey), encode_number(GgufType::kUint32, uint32_t(alignment))});
+  if (auto key = alignment_key()) keys.push_back(*std::move(key));  // key_bytes has it
   std::string head = "GGUF";
   append_number<uint32_t>(head, 3);
   append_number<uint64_t>(head, tensors.size());
@@ -140,30 +158,47 @@ Status GgufWriter::State::write_header() {
   head.resize((head.size() + alignment - 1) / alignment * alignment, '\0');
   const auto total = checked_add<uint64_t>(head.size(), data_bytes);
   if (!total) return refuse(ErrorKind::kLimit, "more than 2^64 bytes");
-  NIBBLE_CHECK_OK(keep(file.reserve(*total)));
-  return keep(file.write(head));
+  NIBBLE_CHECK_OK(keep(file->reserve(*total)));
+  return keep(file->write(head));
 }
 
 Status GgufWriter::State::write_padding() {
-  const std::string zeros(size_t((alignment - file.written() % alignment) % alignment), '\0');
-  return keep(file.write(zeros));
+  const std::string zeros(size_t((alignment - file->written() % alignment) % alignment), '\0');
+  return keep(file->write(zeros));
 }
 
-Result<GgufWriter> GgufWriter::create(const std::string& path, uint32_t alignment) {
+namespace {
+
+Status check_alignment(uint32_t alignment) {
   if (!std::has_single_bit(alignment) || alignment < kGgufMinAlignment || alignment > kGgufMaxAlignment)
     return fail(ErrorKind::kInvalidArgument, "alignment ", alignment, ", wanted a power of two from ",
                 kGgufMinAlignment, " to ", kGgufMaxAlignment);
-  NIBBLE_TRY(AtomicFile file, AtomicFile::create(path));
-  auto state = std::make_unique<State>(std::move(file));
-  state->alignment = alignment;
-  return GgufWriter(std::move(state));
+  return {};
 }
 
-GgufWriter::GgufWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+}  // namespace
+
+Result<GgufWriter> GgufWriter::create(const std::string& path, uint32_t alignment) {
+  NIBBLE_CHECK_OK(check_alignment(alignment));
+  NIBBLE_TRY(AtomicFile file, AtomicFile::create(path));
+  return GgufWriter(std::make_unique<State>(std::move(file), alignment));
+}
+
+Result<GgufWriter> GgufWriter::layout(uint32_t alignment) {
+  NIBBLE_CHECK_OK(check_alignment(alignment));
+  return GgufWriter(std::make_unique<State>(std::nullopt, alignment));
+}
+
+GgufWriter::GgufWriter(std::unique_ptr<State> state) : state_(std::move(state)) {
+  if (const auto key = state_->alignment_key()) state_->key_bytes = key->bytes();
+}
 GgufWriter::GgufWriter(GgufWriter&&) noexcept = default;
 GgufWriter& GgufWriter::operator=(GgufWriter&&) noexcept = default;
 GgufWriter::~GgufWriter() = default;
 
+void GgufWriter::set_uint16(std::string_view key, uint16_t value) {
+  state_->set(key, encode_number(GgufType::kUint16, value));
+}
 void GgufWriter::set_uint32(std::string_view key, uint32_t value) {
   state_->set(key, encode_number(GgufType::kUint32, value));
 }
@@ -216,6 +251,7 @@ void GgufWriter::remove(std::string_view key) {
   const auto found = state_->key_positions.find(key);
   if (found == state_->key_positions.end()) return;
   const size_t position = found->second;
+  state_->key_bytes -= state_->keys[position].bytes();
   state_->key_positions.erase(found);
   state_->keys.erase(state_->keys.begin() + ptrdiff_t(position));
   for (auto& entry : state_->key_positions)
@@ -260,13 +296,14 @@ Status GgufWriter::declare_tensor(std::string_view name, std::span<const uint64_
     return state.refuse(ErrorKind::kInvalidArgument, subject, " is declared twice");
   state.tensors.push_back({std::string(name), {dims.begin(), dims.end()}, &format, *bytes, state.data_bytes});
   state.data_bytes = *end;
+  state.info_bytes += info_bytes(name.size(), dims.size());
   return {};
 }
 
 Status GgufWriter::write_tensor_data(std::span<const std::byte> bytes) {
   State& state = *state_;
   NIBBLE_CHECK_OK(state.check());
-  if (!state.header_written) NIBBLE_CHECK_OK(state.write_header());
+  NIBBLE_CHECK_OK(start());
   if (bytes.empty()) return {};
   if (state.current == state.tensors.size())
     return state.refuse(ErrorKind::kInternal, bytes.size(), " bytes of data after the last of ",
@@ -275,7 +312,7 @@ Status GgufWriter::write_tensor_data(std::span<const std::byte> bytes) {
   if (bytes.size() > tensor.bytes - state.current_bytes)
     return state.refuse(ErrorKind::kInternal, "tensor ", quoted(tensor.name), ": ",
                         state.current_bytes + bytes.size(), " bytes of data, wanted ", tensor.bytes);
-  NIBBLE_CHECK_OK(state.keep(state.file.write(bytes)));
+  NIBBLE_CHECK_OK(state.keep(state.file->write(bytes)));
   state.current_bytes += bytes.size();
   if (state.current_bytes < tensor.bytes) return {};
   ++state.current;
@@ -283,17 +320,34 @@ Status GgufWriter::write_tensor_data(std::span<const std::byte> bytes) {
   return state.write_padding();
 }
 
-Status GgufWriter::finish() {
+uint64_t GgufWriter::file_bytes() const {
+  const State& state = *state_;
+  const uint64_t head = kHeadBytes + state.key_bytes + state.info_bytes;
+  return (head + state.alignment - 1) / state.alignment * state.alignment + state.data_bytes;
+}
+
+const std::string& GgufWriter::path() const { return state_->path(); }
+
+Status GgufWriter::start() {
+  NIBBLE_CHECK_OK(state_->check());
+  return state_->header_written ? Status() : state_->write_header();
+}
+
+Status GgufWriter::complete() {
   State& state = *state_;
-  NIBBLE_CHECK_OK(state.check());
-  if (!state.header_written) NIBBLE_CHECK_OK(state.write_header());
+  NIBBLE_CHECK_OK(start());
   if (state.current < state.tensors.size()) {
     const Tensor& tensor = state.tensors[state.current];
     return state.refuse(ErrorKind::kInternal, "tensor ", quoted(tensor.name), " (", state.current + 1, " of ",
                         state.tensors.size(), ") has ", state.current_bytes, " bytes of data, wanted ",
                         tensor.bytes);
   }
-  return state.keep(state.file.commit());
+  return state.keep(state.file->complete());
+}
+
+Status GgufWriter::finish() {
+  NIBBLE_CHECK_OK(complete());
+  return state_->keep(state_->file->commit());
 }
 
 }  // namespace nibble

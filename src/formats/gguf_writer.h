@@ -15,11 +15,14 @@ namespace nibble {
 class GgufWriter {
  public:
   static Result<GgufWriter> create(const std::string& path, uint32_t alignment = 32);
+  // Without a file, for file_bytes() only. Errors of its data calls: kInternal.
+  static Result<GgufWriter> layout(uint32_t alignment = 32);
   GgufWriter(GgufWriter&&) noexcept;
   GgufWriter& operator=(GgufWriter&&) noexcept;
   ~GgufWriter();  // removes the unfinished file
 
   // Keys: before the first tensor data. A key set twice keeps the later value.
+  void set_uint16(std::string_view key, uint16_t value);
   void set_uint32(std::string_view key, uint32_t value);
   void set_uint64(std::string_view key, uint64_t value);
   void set_int32(std::string_view key, int32_t value);
@@ -38,9 +41,16 @@ class GgufWriter {
 
   // Declares a tensor; all are declared before the first data. dims[0] is the row length.
   Status declare_tensor(std::string_view name, std::span<const uint64_t> dims, FormatId format);
+  // Size of the file with the keys and tensors of now.
+  uint64_t file_bytes() const;
+  const std::string& path() const;  // links resolved; empty without a file
+  // Writes the header and sets disk space aside for the rest; the first data does it too.
+  Status start();
   // Appends bytes of the next unfinished tensor, in order of declaration; a tensor may come in many pieces.
   Status write_tensor_data(std::span<const std::byte> bytes);
-  // Checks that every tensor is complete, syncs, renames.
+  // Checks that every tensor is complete and syncs: the file is whole but has no name yet. finish() does it too.
+  Status complete();
+  // Completes and renames.
   Status finish();
 
  private:

@@ -152,6 +152,9 @@ std::span<const SafetensorsTensor> SafetensorsFile::tensors() const { return sta
 void SafetensorsFile::prefetch(const SafetensorsTensor& tensor) const {
   if (state_->file && !tensor.bytes.empty()) state_->file->prefetch(tensor.bytes);
 }
+void SafetensorsFile::release(const SafetensorsTensor& tensor) const {
+  if (state_->file && !tensor.bytes.empty()) state_->file->release(tensor.bytes);
+}
 
 Result<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
   NIBBLE_TRY(MappedFile mapped, MappedFile::open(path));

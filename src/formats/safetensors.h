@@ -48,6 +48,8 @@ class SafetensorsFile {
   std::span<const SafetensorsTensor> tensors() const;
   // Asks the kernel to read a tensor's pages soon.
   void prefetch(const SafetensorsTensor& tensor) const;
+  // Gives them back: see MappedFile::release().
+  void release(const SafetensorsTensor& tensor) const;
 
  private:
   struct State;

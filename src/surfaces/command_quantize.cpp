@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -7,6 +8,7 @@
 #include "base/topology.h"
 #include "surfaces/commands.h"
 #include "surfaces/input.h"
+#include "surfaces/interrupt.h"
 #include "surfaces/output.h"
 #include "surfaces/progress.h"
 #include "transform/quantize.h"
@@ -37,7 +39,12 @@ std::string plan_text(const QuantizePlan& plan, bool tensors) {
   }
   std::snprintf(line, sizeof line, "tensors: %.2f MiB -> %.2f MiB, %.3f bits per weight\n",
                 mebibytes(plan.input_bytes), mebibytes(plan.output_bytes), plan.bits_per_weight());
-  return text + line;
+  text += line;
+  const auto largest = std::ranges::max_element(plan.parts, {}, &OutputPart::bytes);
+  if (plan.split)
+    return text + concat("files: ", plan.parts.size(), " parts of ", plan.file_bytes(), " bytes in all, the largest ",
+                         largest->bytes, "\n");
+  return text + concat("file: ", plan.file_bytes(), " bytes\n");
 }
 
 std::string plan_json(const QuantizePlan& plan) {
@@ -55,8 +62,24 @@ std::string plan_json(const QuantizePlan& plan) {
       .field("input_bytes", plan.input_bytes)
       .field("output_bytes", plan.output_bytes)
       .field("bits_per_weight", plan.bits_per_weight())
-      .end_object();
+      .field("requantized", plan.requantized)
+      .field("file_bytes", plan.file_bytes())
+      .key("parts")
+      .begin_array();
+  for (const OutputPart& part : plan.parts)
+    json.begin_object().field("tensors", part.end - part.first).field("bytes", part.bytes).end_object();
+  json.end_array().end_object();
   return json.text() + "\n";
+}
+
+// A tensor is never cut in two.
+void warn_of_large_parts(const QuantizePlan& plan, const QuantizeOptions& options) {
+  if (options.split_size.empty()) return;
+  const uint64_t most = parse_size(options.split_size).value_or(0);
+  const auto larger = std::ranges::count_if(plan.parts, [&](const OutputPart& part) { return part.bytes > most; });
+  if (larger > 0)
+    write_stderr(concat("warning: ", larger, " of ", plan.parts.size(), " parts are larger than --split-size ",
+                        options.split_size, ", as one tensor alone is\n"));
 }
 
 Status quantize(const CommandLine& line) {
@@ -66,12 +89,14 @@ Status quantize(const CommandLine& line) {
     return fail(ErrorKind::kInvalidArgument,
                 "wanted nibble quantize IN OUT RECIPE (with --dry-run the OUT may be left out)");
   QuantizeOptions options = wanted;
-  // IN OUT RECIPE, and IN RECIPE for a plan only.
-  if (line.arguments.size() > 1 || (wanted.dry_run && line.arguments.size() == 1))
+  // IN OUT RECIPE, and IN RECIPE for a plan only; with a target size no RECIPE is missing.
+  const bool target = !wanted.size.empty() || wanted.bits_per_weight > 0;
+  if (line.arguments.size() > 1 || (wanted.dry_run && !target && line.arguments.size() == 1))
     options.recipe = line.arguments.back();
   ThreadPool pool(line.engine.threads > 0 ? line.engine.threads : read_topology().default_threads());
   NIBBLE_TRY(const GgufFile file, GgufFile::open(line.model));
   NIBBLE_TRY(const QuantizePlan plan, plan_quantize(file, options, pool));
+  if (!line.text.quiet) warn_of_large_parts(plan, options);
   if (plan.requantized > 0 && !line.text.quiet)
     write_stderr(concat(
         "warning: ", plan.requantized,
@@ -81,17 +106,20 @@ Status quantize(const CommandLine& line) {
   const auto start = Clock::now();
   const std::string& out = line.arguments[0];
   ProgressLine progress(!line.text.quiet);
+  InterruptGuard interrupt(InterruptGuard::Second::kEndsTheProgram);
   NIBBLE_TRY(const QuantizeReport report,
              run_quantize(file, plan, options, out, pool, [&](const QuantizeProgress& state) {
                progress.update(state.bytes_done, state.bytes_total, state.tensor->name);
+               return !interrupt.take();
              }));
   progress.clear();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   if (!line.text.quiet) {
     char text[160];
     std::snprintf(text, sizeof text, "%.2f MiB written in %.1f s, %.0f MiB/s of input\n",
-                  mebibytes(report.file_bytes), seconds, mebibytes(plan.input_bytes) / seconds);
+                  mebibytes(plan.file_bytes()), seconds, mebibytes(plan.input_bytes) / seconds);
     write_stderr(plan_text(plan, false) + text);
+    if (plan.split) write_stderr(concat(report.paths.front(), " opens all parts\n"));
     if (report.zeroed > 0)
       write_stderr(concat("warning: ", report.zeroed, " values were not finite and became zeros\n"));
   }

@@ -25,9 +25,11 @@ constexpr Command kCommands[] = {
     {"synth", kSynth, "", 0, "write a model file with random weights, for tests and for speed", "",
      synth_command},
     {"quantize", kQuantize, "IN OUT [RECIPE]", 3, "write a model file in other formats",
-     "RECIPE is the name of a mix (Q4_K_M, Q8_0, IQ4_XS, F16, ...) or of one format for all tensors; with "
-     "--size or --bpw\n"
-     "the formats are chosen for the least error under that size. OUT appears whole or not at all.\n",
+     "RECIPE is the name of a mix (Q4_K_M, Q8_0, IQ4_XS, F16, ...) or of one format for all tensors, or COPY, "
+     "which leaves\n"
+     "all as it is (to split and to join files); with --size or --bpw the formats are chosen for the least "
+     "error under\n"
+     "that size. Of a split IN name the first part. OUT, or all its parts, appear whole or not at all.\n",
      quantize_command},
     {"convert", kConvert, "HF_DIR OUT", 2, "write a Hugging Face model directory as a model file",
      "HF_DIR holds config.json, the weights as safetensors, and tokenizer.json. Matrices keep the format they\n"

@@ -17,8 +17,8 @@ void on_interrupt(int) {
 
 }  // namespace
 
-InterruptGuard::InterruptGuard(Session& session, Second second) {
-  interrupted_session.store(&session);
+InterruptGuard::InterruptGuard(Session* session, Second second) {
+  interrupted_session.store(session);
   pressed.store(false);
   struct sigaction action = {};
   action.sa_handler = on_interrupt;

@@ -4,16 +4,20 @@
 
 namespace nibble {
 
-// While it lives, SIGINT cancels the session's generation. One at a time in a process.
+// While it lives, SIGINT cancels the generation of the session, if there is one, and take() tells of it. One at a time in a process.
 class InterruptGuard {
  public:
   enum class Second { kEndsTheProgram, kIsLikeTheFirst };
-  InterruptGuard(Session& session, Second second);
+  InterruptGuard(Session& session, Second second) : InterruptGuard(&session, second) {}
+  explicit InterruptGuard(Second second) : InterruptGuard(nullptr, second) {}
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard();
   // Whether Ctrl-C has been pressed since the last call.
   bool take();
+
+ private:
+  InterruptGuard(Session* session, Second second);
 };
 
 }  // namespace nibble

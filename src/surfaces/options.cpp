@@ -91,6 +91,10 @@ constexpr Option kOptions[] = {
      TO(quantize.importance)},
     {"--allow-non-finite", "", kAny, "", kQuantize, "make NaN and infinite weights zeros instead of refusing them",
      TO(quantize.allow_non_finite)},
+    {"--split-size", "", kAny, "SIZE", kQuantize, "write parts of at most this size: OUT-00001-of-0000N.gguf, ...",
+     TO(quantize.split_size)},
+    {"--split-tensors", "", kSplitTensorsRange, "N", kQuantize, "write parts of at most so many tensors; 0: no bound",
+     TO(quantize.split_tensors)},
     {"--dry-run", "", kAny, "", kQuantize, "only print what each tensor would become and the size", TO(quantize.dry_run)},
 
     {"--type", "", kAny, "auto|f32|f16|bf16", kConvert, "format of the matrices; auto: as they are stored", TO(convert.type)},

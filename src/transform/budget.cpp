@@ -1,6 +1,7 @@
 #include "transform/budget.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <queue>
 
@@ -94,7 +95,8 @@ std::string two_decimals(double x) {
 }  // namespace
 
 Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open,
-                      const RecipeFacts& facts, uint64_t target, ThreadPool& pool) {
+                      const RecipeFacts& facts, const Budget& budget, ThreadPool& pool) {
+  const uint64_t target = budget.tensors;
   std::vector<std::vector<Choice>> choices;
   std::vector<size_t> at(open.size(), 0);
   uint64_t total = 0, values = 0;
@@ -105,10 +107,17 @@ Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_
       for (Choice& choice : choices.back()) choice.error *= 2 * double(facts.layers) + 1;
     total += choices.back()[0].bytes - tensors[index].bytes;
   }
-  const auto bits = [&](uint64_t bytes) { return two_decimals(8 * double(bytes) / double(values)); };
-  if (total > target)
-    return fail(ErrorKind::kInvalidArgument, "target of ", target, " bytes for the tensors, ", bits(target),
-                " bits per weight; the smallest formats take ", total, ", ", bits(total));
+  if (total > target) {
+    // Rounded up: what is said to be possible is.
+    const std::string bits = two_decimals(std::ceil(800 * double(total) / double(values)) / 100);
+    if (budget.file == 0)
+      return fail(ErrorKind::kInvalidArgument, "target of ", two_decimals(8 * double(target) / double(values)),
+                  " bits per weight; the smallest possible is ", bits);
+    const uint64_t smallest = total + budget.rest;
+    return fail(ErrorKind::kInvalidArgument, "target of ", budget.file, " bytes; the smallest possible is ",
+                smallest, " (", two_decimals(std::ceil(100 * double(smallest) / (1 << 20)) / 100), " MiB, ", bits,
+                " bits per weight)");
+  }
 
   struct Step {
     double gain;  // error taken off per byte

@@ -12,11 +12,18 @@
 
 namespace nibble {
 
-// Sets format and bytes of the tensors at `open` so that all tensors take at most `target` bytes. The error
+struct Budget {
+  uint64_t tensors = 0;  // bytes that all tensors may take
+  uint64_t rest = 0;     // bytes of the file beside them, for messages
+  uint64_t file = 0;     // bytes that the file may have; 0: the target is of the tensors only
+};
+
+// Sets format and bytes of the tensors at `open` so that all tensors keep to the budget. The error
 // of a tensor is relative to its size, sum (x - y)^2 / sum x^2: the noise in its product. Products of the
 // layers are added to the residual stream, each one of 2 layers + 1 parts; the head's is the logits, so that
-// its error counts as often. kInvalidArgument when even the smallest formats are too large.
+// its error counts as often. kInvalidArgument, with the
+// smallest size possible, when that is too large.
 Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open,
-                      const RecipeFacts& facts, uint64_t target, ThreadPool& pool);
+                      const RecipeFacts& facts, const Budget& budget, ThreadPool& pool);
 
 }  // namespace nibble

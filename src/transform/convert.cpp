@@ -145,6 +145,7 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
       state.bytes_done += bytes.size();
       if (progress) progress(state);
     }
+    if (tensor.source) tensor.file->release(*tensor.source);
   }
   NIBBLE_CHECK_OK(writer.finish());
   std::error_code error;

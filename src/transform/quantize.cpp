@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <filesystem>
 #include <mutex>
 
-#include "formats/gguf_writer.h"
 #include "transform/decode.h"
 #include "transform/encode.h"
+#include "transform/quantize_output.h"
 
 namespace nibble {
 namespace {
@@ -16,22 +14,30 @@ namespace {
 // Converts tensors one after another, a stretch of rows at a time, each thread taking strips of rows.
 class Converter {
  public:
-  Converter(const GgufFile& file, const QuantizeOptions& options, ThreadPool& pool, GgufWriter& writer)
-      : file_(file), options_(options), pool_(pool), writer_(writer), strips_(size_t(pool.threads())) {}
+  Converter(const GgufFile& file, const QuantizePlan& plan, const QuantizeOptions& options, ThreadPool& pool,
+            QuantizeOutput& output)
+      : file_(file),
+        verbatim_(plan.copy),
+        options_(options),
+        pool_(pool),
+        output_(output),
+        strips_(size_t(pool.threads())) {}
 
-  // report(bytes of the input done) after each stretch.
+  // report(bytes of the input done) after each stretch: an error ends it.
   template <class Report>
   Status convert(const PlannedTensor& planned, const Report& report) {
     const TensorView& tensor = *planned.tensor;
-    if (planned.copied()) return copy(tensor, report);
+    // Floats that keep their format pass through the same check as all others: exactly.
+    const bool is_float = tensor.format->activation == ActivationKind::kFloat;
+    if (planned.copied() && (verbatim_ || !is_float)) return copy(tensor, report);
     if (planned.format->tensor_trailer_bytes > 0) return convert_whole(planned, report);
     const uint64_t length = tensor.row_length(), rows = tensor.rows();
     const uint64_t stretch = std::max<uint64_t>(1, kValuesAtOnce / length);
     for (uint64_t first = 0; first < rows; first += stretch) {
       const uint64_t n = std::min(stretch, rows - first);
       NIBBLE_CHECK_OK(convert_stretch(planned, first, n));
-      NIBBLE_CHECK_OK(writer_.write_tensor_data(bytes_));
-      report(n * tensor.row_bytes());
+      NIBBLE_CHECK_OK(output_.write(bytes_));
+      NIBBLE_CHECK_OK(done(tensor.bytes.subspan(first * tensor.row_bytes(), n * tensor.row_bytes()), report));
     }
     return {};
   }
@@ -42,13 +48,20 @@ class Converter {
   static constexpr uint64_t kValuesAtOnce = 8 << 20;
   static constexpr uint64_t kStripValues = 16384;
 
+  // Input that was read and is not needed again: memory stays bounded whatever the file's size.
+  template <class Report>
+  Status done(std::span<const std::byte> part, const Report& report) {
+    file_.release(part);
+    return report(part.size());
+  }
+
   template <class Report>
   Status copy(const TensorView& tensor, const Report& report) {
     constexpr size_t kStep = 16 << 20;
     for (size_t at = 0; at < tensor.bytes.size(); at += kStep) {
       const auto part = tensor.bytes.subspan(at, std::min(kStep, tensor.bytes.size() - at));
-      NIBBLE_CHECK_OK(writer_.write_tensor_data(part));
-      report(part.size());
+      NIBBLE_CHECK_OK(output_.write(part));
+      NIBBLE_CHECK_OK(done(part, report));
     }
     return {};
   }
@@ -61,9 +74,8 @@ class Converter {
     NIBBLE_CHECK_OK(check_finite(*planned.tensor, 0, values));
     bytes_.resize(planned.bytes);
     NIBBLE_CHECK_OK(encode_values(planned.format->id, values, bytes_));
-    NIBBLE_CHECK_OK(writer_.write_tensor_data(bytes_));
-    report(planned.tensor->bytes.size());
-    return {};
+    NIBBLE_CHECK_OK(output_.write(bytes_));
+    return done(planned.tensor->bytes, report);
   }
 
   Status convert_stretch(const PlannedTensor& planned, uint64_t first, uint64_t rows) {
@@ -120,60 +132,36 @@ class Converter {
   }
 
   const GgufFile& file_;
+  const bool verbatim_;
   const QuantizeOptions& options_;
   ThreadPool& pool_;
-  GgufWriter& writer_;
+  QuantizeOutput& output_;
   std::vector<std::vector<float>> strips_;  // one a thread
   std::vector<std::byte> bytes_;
   std::atomic<uint64_t> zeroed_ = 0;
 };
 
-Status refuse_input(const GgufFile& file, const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::equivalent(file.path(), path, error))
-    return fail(ErrorKind::kInvalidArgument, path, ": is the input; wanted another file to write");
-  return {};
-}
-
-void copy_keys(const GgufFile& file, const QuantizePlan& plan, GgufWriter& writer) {
-  for (const GgufKey& key : file.keys()) writer.set_value(key.name, key.value);
-  // The output is one file, whatever the input was.
-  for (const char* key : {"split.no", "split.count", "split.tensors.count"}) writer.remove(key);
-  writer.set_uint32("general.quantization_version", 2);
-  if (plan.recipe) {
-    writer.set_uint32("general.file_type", recipe_file_type(*plan.recipe));
-  } else {
-    writer.remove("general.file_type");
-  }
-}
-
 }  // namespace
 
 Result<QuantizeReport> run_quantize(const GgufFile& file, const QuantizePlan& plan,
                                     const QuantizeOptions& options, const std::string& path, ThreadPool& pool,
-                                    const std::function<void(const QuantizeProgress&)>& progress) {
-  NIBBLE_CHECK_OK(refuse_input(file, path));
-  NIBBLE_TRY(GgufWriter writer, GgufWriter::create(path, uint32_t(file.alignment())));
-  copy_keys(file, plan, writer);
-  for (const PlannedTensor& planned : plan.tensors) {
-    const TensorView& tensor = *planned.tensor;
-    NIBBLE_CHECK_OK(
-        writer.declare_tensor(tensor.name, {tensor.dims, size_t(tensor.rank)}, planned.format->id));
-  }
-  Converter converter(file, options, pool, writer);
+                                    const std::function<bool(const QuantizeProgress&)>& progress) {
+  NIBBLE_TRY(QuantizeOutput output, QuantizeOutput::create(file, plan, options, path));
+  Converter converter(file, plan, options, pool, output);
   QuantizeProgress state{.bytes_total = plan.input_bytes};
+  const auto report = [&](uint64_t bytes) -> Status {
+    state.bytes_done += bytes;
+    if (!progress || progress(state)) return {};
+    return fail(ErrorKind::kCancelled, "interrupted: nothing was written");
+  };
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     if (i + 1 < plan.tensors.size()) file.prefetch(*plan.tensors[i + 1].tensor);
     state.tensor = plan.tensors[i].tensor;
-    NIBBLE_CHECK_OK(converter.convert(plan.tensors[i], [&](uint64_t bytes) {
-      state.bytes_done += bytes;
-      if (progress) progress(state);
-    }));
+    NIBBLE_CHECK_OK(converter.convert(plan.tensors[i], report));
+    NIBBLE_CHECK_OK(output.end_tensor());
   }
-  NIBBLE_CHECK_OK(writer.finish());
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  return QuantizeReport{error ? 0 : uint64_t(size), converter.zeroed()};
+  NIBBLE_CHECK_OK(output.finish());
+  return QuantizeReport{output_paths(plan, path), converter.zeroed()};
 }
 
 }  // namespace nibble

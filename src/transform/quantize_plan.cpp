@@ -6,6 +6,7 @@
 #include "model/config_keys.h"
 #include "transform/budget.h"
 #include "transform/quantize.h"
+#include "transform/quantize_output.h"
 
 namespace nibble {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 struct Override {
   std::string_view pattern;
   const Format* format;
-  bool used = false;
 };
 
 Result<std::vector<Override>> parse_overrides(const QuantizeOptions& options) {
@@ -76,21 +76,61 @@ void add_totals(QuantizePlan& plan) {
   }
 }
 
-// Bytes that the tensors may take, or nothing where no target is set.
-Result<std::optional<uint64_t>> target_bytes(const GgufFile& file, const QuantizeOptions& options) {
-  uint64_t values = 0, tensor_bytes = 0;
-  for (const TensorView& tensor : file.tensors())
-    values += tensor.values(), tensor_bytes += tensor.bytes.size();
-  if (options.bits_per_weight > 0) return uint64_t(double(values) * options.bits_per_weight / 8);
-  if (options.size.empty()) return std::nullopt;
-  NIBBLE_TRY(const uint64_t size, parse_size(options.size));
-  // Keys and tensor infos stay about as large as they are.
-  const uint64_t rest = file.file_bytes() - std::min(file.file_bytes(), tensor_bytes);
-  if (size <= rest)
-    return fail(ErrorKind::kInvalidArgument, "size ", options.size, ": the metadata alone takes ", rest,
-                " bytes");
-  return size - rest;
+bool has_target(const QuantizeOptions& options) {
+  return options.bits_per_weight > 0 || !options.size.empty();
 }
+
+// What a target leaves for the tensors, and what the file has beside them where it counts.
+Result<Budget> budget_of(const GgufFile& file, const QuantizeOptions& options, const QuantizePlan& plan) {
+  if (options.size.empty()) {
+    double values = 0;
+    for (const TensorView& tensor : file.tensors()) values += double(tensor.values());
+    return Budget{uint64_t(values * options.bits_per_weight / 8), 0};
+  }
+  NIBBLE_TRY(const uint64_t size, parse_size(options.size));
+  NIBBLE_TRY(const uint64_t rest, metadata_bytes(file, plan));
+  return Budget{size - std::min(size, rest), rest, size};
+}
+
+Result<const Recipe*> recipe_of(const QuantizeOptions& options) {
+  auto recipe = find_recipe(options.recipe);
+  if (recipe) return recipe;
+  // A format of the field that nibble cannot write says more by its own error.
+  const auto format = find_format(options.recipe);
+  if (!format && format.error().kind == ErrorKind::kUnsupported) return forward_error(format.error());
+  return fail(recipe.error().kind, recipe.error().message, ", or ", kCopyRecipe);
+}
+
+// Patterns given with an option, and which of them match a tensor, if only one that stays as it is.
+class Patterns {
+ public:
+  void add(std::string_view pattern) { rules_.push_back({pattern}); }
+  // Position of the first that matches, counting all that do.
+  std::optional<size_t> match(const TensorView& tensor, bool applies) {
+    std::optional<size_t> first;
+    for (size_t i = 0; i < rules_.size(); ++i) {
+      if (!name_matches(rules_[i].pattern, tensor.name)) continue;
+      (applies ? rules_[i].applied : rules_[i].seen) = true;
+      if (!first) first = i;
+    }
+    return applies ? first : std::nullopt;
+  }
+  Status check(const GgufFile& file) const {
+    for (const Rule& rule : rules_)
+      if (!rule.applied)
+        return fail(ErrorKind::kNotFound, file.path(), ": ",
+                    rule.seen ? "tensors of one dimension only match " : "no tensor matches ", quoted(rule.pattern),
+                    rule.seen ? ", and those stay as they are" : "");
+    return {};
+  }
+
+ private:
+  struct Rule {
+    std::string_view pattern;
+    bool applied = false, seen = false;
+  };
+  std::vector<Rule> rules_;
+};
 
 }  // namespace
 
@@ -138,20 +178,24 @@ Result<uint64_t> parse_size(std::string_view text) {
     if (error == std::errc() && unit == known.name && number > 0 && number * known.bytes < 1e18)
       return uint64_t(number * known.bytes);
   return fail(ErrorKind::kInvalidArgument, "size ", quoted(text),
-              "; wanted a number and B, KB, MB, GB, KiB, MiB or GiB");
+              "; wanted a positive number, at most 10^18 bytes, and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB");
 }
 
 Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& options, ThreadPool& pool) {
-  NIBBLE_TRY(std::vector<Override> overrides, parse_overrides(options));
-  NIBBLE_TRY(const std::optional<uint64_t> target, target_bytes(file, options));
+  NIBBLE_TRY(const std::vector<Override> overrides, parse_overrides(options));
+  const bool target = has_target(options);
   if (options.recipe.empty() && !target)
     return fail(ErrorKind::kInvalidArgument, "no recipe; wanted one (Q4_K_M, ...) or a target size");
   if (!options.recipe.empty() && target)
     return fail(ErrorKind::kInvalidArgument, "recipe ", options.recipe,
                 " and a target size: wanted one of them");
+  if (options.bits_per_weight > 0 && !options.size.empty())
+    return fail(ErrorKind::kInvalidArgument, "--size ", options.size, " and --bpw ", options.bits_per_weight,
+                ": wanted one of them");
   QuantizePlan plan;
-  if (!target) {
-    NIBBLE_TRY(plan.recipe, find_recipe(options.recipe));
+  plan.copy = same_name(options.recipe, kCopyRecipe);
+  if (!target && !plan.copy) {
+    NIBBLE_TRY(plan.recipe, recipe_of(options));
   }
   if (!options.importance.empty()) {
     NIBBLE_TRY(ImportanceMatrix matrix, ImportanceMatrix::load(options.importance));
@@ -160,23 +204,24 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   }
   RecipeFacts facts = facts_of(file);
   facts.has_importance = plan.importance != nullptr;
-  std::vector<bool> keep_used(options.keep.size(), false);
+  Patterns keep, rules;
+  for (const std::string& pattern : options.keep) {
+    if (pattern.empty()) return fail(ErrorKind::kInvalidArgument, "pattern to keep \"\"; wanted part of a name");
+    keep.add(pattern);
+  }
+  for (const Override& rule : overrides) rules.add(rule.pattern);
   std::vector<size_t> open;  // tensors whose format the target decides
   for (const TensorView& tensor : file.tensors()) {
     PlannedTensor planned{&tensor, tensor.format, tensor.bytes.size()};
     if (plan.importance) {
       NIBBLE_TRY(planned.importance, plan.importance->weights(tensor));
     }
-    bool decided = false;
-    for (size_t i = 0; i < options.keep.size(); ++i)
-      if (name_matches(options.keep[i], tensor.name)) keep_used[i] = decided = true;
-    for (Override& rule : overrides) {
-      if (decided || tensor.rank < 2 || !name_matches(rule.pattern, tensor.name)) continue;
-      rule.used = decided = true;
-      NIBBLE_CHECK_OK(
-          set_format(planned, format_of(format_fitting_row(rule.format->id, tensor.row_length()))));
-    }
-    if (!decided && may_quantize(shape_of(tensor))) {
+    const bool kept = keep.match(tensor, true).has_value();
+    const std::optional<size_t> rule = rules.match(tensor, tensor.rank >= 2);
+    if (rule && !kept) {
+      const FormatId wanted = overrides[*rule].format->id;
+      NIBBLE_CHECK_OK(set_format(planned, format_of(format_fitting_row(wanted, tensor.row_length()))));
+    } else if (!kept && !plan.copy && may_quantize(shape_of(tensor))) {
       if (target) {
         open.push_back(plan.tensors.size());
       } else {
@@ -185,14 +230,14 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
     }
     plan.tensors.push_back(planned);
   }
-  for (const Override& rule : overrides)
-    if (!rule.used)
-      return fail(ErrorKind::kNotFound, file.path(), ": no tensor matches ", quoted(rule.pattern));
-  for (size_t i = 0; i < keep_used.size(); ++i)
-    if (!keep_used[i])
-      return fail(ErrorKind::kNotFound, file.path(), ": no tensor matches ", quoted(options.keep[i]));
-  if (target) NIBBLE_CHECK_OK(choose_formats(plan.tensors, open, facts, *target, pool));
+  NIBBLE_CHECK_OK(rules.check(file));
+  NIBBLE_CHECK_OK(keep.check(file));
+  if (target) {
+    NIBBLE_TRY(const Budget budget, budget_of(file, options, plan));
+    NIBBLE_CHECK_OK(choose_formats(plan.tensors, open, facts, budget, pool));
+  }
   add_totals(plan);
+  NIBBLE_CHECK_OK(lay_out_parts(file, options, plan));
   return plan;
 }
 

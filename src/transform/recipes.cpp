@@ -162,12 +162,12 @@ F wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShap
   return recipe.base;
 }
 
+}  // namespace
+
 bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(
       a, b, [](unsigned char x, unsigned char y) { return std::toupper(x) == std::toupper(y); });
 }
-
-}  // namespace
 
 Result<const Recipe*> find_recipe(std::string_view name) {
   std::string known;

@@ -29,7 +29,10 @@ struct TensorShape {
 
 struct Recipe;
 
-// By name, case-insensitive. The error lists the recipes; names of formats serve too.
+// Names of recipes are the same in any letter case.
+bool same_name(std::string_view a, std::string_view b);
+
+// By name. The error lists the recipes; names of formats serve too.
 Result<const Recipe*> find_recipe(std::string_view name);
 std::string_view recipe_name(const Recipe& recipe);
 uint32_t recipe_file_type(const Recipe& recipe);  // value of general.file_type

@@ -18,8 +18,11 @@ struct Part {
 
 std::string part_bytes(const Part& part) {
   GgufBytes b;
-  b.header(1, part.number == 0 ? 4 : 3, part.version);
-  if (part.number == 0) b.key_string("general.architecture", "llama");
+  b.header(1, part.number == 0 ? 5 : 3, part.version);
+  if (part.number == 0) {
+    b.key_string("general.architecture", "llama");
+    b.key("words", GgufType::kArray).array(GgufType::kString, 2).string("one").string("two");
+  }
   b.key("split.no", GgufType::kUint16).number(part.number);
   b.key("split.count", GgufType::kUint16).number(part.count);
   b.key("split.tensors.count", GgufType::kInt32).number(part.tensors);
@@ -51,9 +54,12 @@ TEST_F(SplitSet, OpensAsOneFile) {
   auto file = GgufFile::open(name(1));
   ASSERT_TRUE(file) << file.error().message;
   ASSERT_EQ(file->tensors().size(), 3u);
-  EXPECT_EQ(file->keys().size(), 1u);
+  EXPECT_EQ(file->keys().size(), 2u);
   EXPECT_FALSE(file->find("split.count"));
   EXPECT_EQ(file->get_string("general.architecture").value(), "llama");
+  const auto words = file->find("words");
+  ASSERT_TRUE(words);
+  EXPECT_EQ(words->as_strings(), (std::vector<std::string_view>{"one", "two"}));
   EXPECT_EQ(file->file_bytes(), std::filesystem::file_size(name(1)) + std::filesystem::file_size(name(2)) +
                                     std::filesystem::file_size(name(3)));
   const GgufFile moved = *std::move(file);

@@ -134,7 +134,23 @@ TEST_F(QuantizeCli, MistakesAreToldAndWriteNothing) {
            Mistake{{"quantize", model(), path("no/such/folder.gguf"), "Q4_0"}, 3, "no/such"},
            Mistake{{"quantize", model(), fs::path(model()).parent_path(), "Q4_0"}, 2, "directory"},
            Mistake{{"quantize", model(), out, "Q4_0", "--bpw", "4"}, 2, "one of them"},
-           Mistake{{"quantize", model(), out, "--bpw", "0.5"}, 2, "0.50 bits per weight"},
+           Mistake{{"quantize", model(), out, "--bpw", "0.5"}, 2, "smallest possible is 2."},
+           Mistake{{"quantize", model(), out, "--bpw", "nan"}, 2, "from 0 to 32"},
+           Mistake{{"quantize", model(), out, "--bpw", "4", "--size", "4MiB"}, 2, "one of them"},
+           Mistake{{"quantize", model(), out, "--size", "100KiB"}, 2, "target of 102400 bytes; the smallest possible"},
+           Mistake{{"quantize", model(), out, "--size", "0"}, 2, "positive"},
+           Mistake{{"quantize", model(), out, "--size", "-5GiB"}, 2, "-5GiB"},
+           Mistake{{"quantize", model(), out, "--size", "1e40GiB"}, 2, "1e40GiB"},
+           Mistake{{"quantize", model(), out, "--size", "4 GiBs"}, 2, "4 GiBs"},
+           Mistake{{"quantize", model(), out, "IQ2_XS"}, 6, "IQ2_XS"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "ffn=IQ2_XS"}, 6, "IQ2_XS"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "ffn=Q8_K"}, 2, "activations"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "=Q8_0"}, 2, "PATTERN=FORMAT"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "attn_norm=Q8_0"}, 3, "one dimension"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--keep", ""}, 2, "part of a name"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--split-size", "0"}, 2, "positive"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--split-tensors", "-1"}, 2, "--split-tensors"},
+           Mistake{{"quantize", model(), "/dev/null", "Q4_0"}, 2, "not a regular file"},
            Mistake{{"quantize", model(), out, "--size", "12"}, 2, "12"},
            Mistake{{"quantize", model(), out, "--size", "much"}, 2, "much"},
            Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "nothing=Q8_0"}, 3, "nothing"},
@@ -151,6 +167,24 @@ TEST_F(QuantizeCli, MistakesAreToldAndWriteNothing) {
     EXPECT_EQ(result.out, "") << command;
   }
   EXPECT_EQ(files(), 3u) << "model, text and garbage";
+}
+
+TEST_F(QuantizeCli, ATargetIsOfTheWholeFile) {
+  const std::string out = path("out.gguf");
+  const Finished refused = quantize(out, {"--size", "1"});
+  const std::string marker = "smallest possible is ";
+  const size_t at = refused.err.find(marker);
+  ASSERT_NE(at, std::string::npos) << refused.err;
+  const uint64_t smallest = std::stoull(refused.err.substr(at + marker.size()));
+  EXPECT_EQ(quantize(out, {"--size", std::to_string(smallest - 1)}).code, 2);
+  const Finished result = quantize(out, {"--size", std::to_string(smallest), "-q"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_LE(fs::file_size(out), smallest);
+  // The same words as without --dry-run: OUT is no recipe.
+  const Finished planned = quantize(out, {"--bpw", "5", "--dry-run", "--json"});
+  ASSERT_EQ(planned.code, 0) << planned.err;
+  ASSERT_EQ(quantize(out, {"--bpw", "5", "-q"}).code, 0);
+  EXPECT_EQ(JsonCheck::object(planned.out)->at("file_bytes"), std::to_string(fs::file_size(out)));
 }
 
 TEST_F(QuantizeCli, TheInputIsNeverOverwritten) {
@@ -215,6 +249,32 @@ TEST_F(QuantizeCli, WeightsThatAreNoNumbersAreRefusedByName) {
   const Finished allowed = run_nibble({"quantize", broken, out, "Q4_0", "--allow-non-finite"});
   EXPECT_EQ(allowed.code, 0);
   EXPECT_TRUE(holds(allowed.err, "1 values were not finite")) << allowed.err;
+}
+
+TEST_F(QuantizeCli, TensorsThatStayAreLookedAtToo) {
+  const std::string broken = path("broken.gguf"), out = path("out.gguf");
+  fs::copy_file(model(), broken);
+  size_t offset = 0;
+  {
+    const auto file = GgufFile::open(broken);
+    ASSERT_TRUE(file);
+    const std::string bytes = read_file(broken);
+    const TensorView& tensor = *file->find_tensor("blk.0.attn_q.weight");
+    offset = bytes.find(std::string_view(reinterpret_cast<const char*>(tensor.bytes.data()), 64));
+  }
+  ASSERT_NE(offset, std::string::npos);
+  std::fstream(broken, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(int64_t(offset + 2 * 77))
+      .write("\0\x7c", 2);
+  const Finished refused = run_nibble({"quantize", broken, out, "Q4_0", "--keep", "attn_q"});
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_TRUE(holds(refused.err, "blk.0.attn_q.weight: value 77 is inf")) << refused.err;
+  const Finished allowed =
+      run_nibble({"quantize", broken, out, "Q4_0", "--keep", "attn_q", "--allow-non-finite"});
+  ASSERT_EQ(allowed.code, 0) << allowed.err;
+  EXPECT_TRUE(holds(allowed.err, "1 values were not finite")) << allowed.err;
+  // A copy is a copy.
+  ASSERT_EQ(run_nibble({"quantize", broken, out, "COPY", "-q"}).code, 0);
 }
 
 TEST_F(QuantizeCli, QuantizingTwiceIsWarnedOf) {
