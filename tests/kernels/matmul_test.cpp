@@ -69,11 +69,11 @@ class MatmulFormat : public testing::TestWithParam<int> {
 TEST_P(MatmulFormat, SameBitsOnEveryIsaAndColumnCount) {
   for (const int64_t length : lengths()) {
     for (const int64_t rows : {1, 5, 16, 37, 70}) {
-      const Problem p = make_problem(format(), rows, length, 15, uint32_t(rows * 1000 + length));
+      const Problem p = make_problem(format(), rows, length, 41, uint32_t(rows * 1000 + length));
       const std::vector<float> expected = run(**available_kernels().begin(), p);
       for (const KernelTable* table : available_kernels()) {
         EXPECT_TRUE(same_bits(run(*table, p), expected)) << table->name << " rows " << rows << " length " << length;
-        for (const int columns : {1, 2, 3, 4, 5, 6, 7, 8, 11}) {
+        for (const int columns : {1, 2, 3, 4, 5, 6, 7, 8, 11, 15, 16, 17, 32, 33}) {
           Problem fewer = p;
           fewer.columns = columns, fewer.weights.bytes = fewer.bytes;
           const std::vector<float> part(expected.begin(), expected.begin() + columns * rows);
