@@ -19,7 +19,7 @@ struct TileScratch {
   int64_t tiles;
   int8_t* codes;    // (chunk, T, step of 64, k / 4, (column, 4))
   float* scales;    // (chunk, T, G, column)
-  int16_t* sums;    // superblocks with minima: (chunk, T, pair of sub-blocks, (column, 2))
+  int32_t* sums;    // superblocks with minima: (chunk, T, pair of sub-blocks, column), pairs of int16
   float* block_sums;  // blocks with minima: (chunk, T, G, column)
   float* totals;    // (T, kGroups * 16 rows, column)
 };
@@ -31,7 +31,7 @@ NIBBLE_INLINE TileScratch tile_scratch(const MatmulArgs& args) {
   s.codes = reinterpret_cast<int8_t*>(args.scratch);
   s.scales = reinterpret_cast<float*>(s.codes + values);
   s.block_sums = s.scales + values / 32;
-  s.sums = reinterpret_cast<int16_t*>(s.block_sums);
+  s.sums = reinterpret_cast<int32_t*>(s.block_sums);
   s.totals = s.block_sums + values / 32;
   return s;
 }
@@ -51,17 +51,21 @@ NIBBLE_INLINE void interleave_codes(const MatmulArgs& args, const TileScratch& s
       }
 }
 
-// in: (columns, in_stride), PER of a chunk, each WIDTH values that stay together -> (chunk, T, PER, (column, WIDTH)).
-template <int PER, int WIDTH, class T, class Out>
-NIBBLE_INLINE void interleave_values(const MatmulArgs& args, const TileScratch& s, const T* in, int64_t in_stride, Out* out) {
-  const int64_t chunks = (args.length + 255) / 256, used = args.length / (256 / (PER * WIDTH));
-  for (int64_t chunk = 0; chunk < chunks; ++chunk)
-    for (int64_t column = 0; column < 16 * s.tiles; ++column)
-      for (int i = 0; i < PER * WIDTH; ++i) {
-        const int64_t at = chunk * PER * WIDTH + i;
-        const Out value = column < args.columns && at < used ? Out(in[column * in_stride + at]) : Out(0);
-        out[((chunk * s.tiles + column / 16) * PER + i / WIDTH) * 16 * WIDTH + column % 16 * WIDTH + i % WIDTH] = value;
+// in: (columns, stride) words of 32 bits, WORDS of each chunk; what convert() makes of 16 columns' words goes to
+// (chunk, T, WORDS, column).
+template <int WORDS, class Convert>
+NIBBLE_INLINE void interleave_words(const MatmulArgs& args, const TileScratch& s, const void* in, int64_t stride, const Convert& convert) {
+  const int64_t words = (args.length + 255) / 256 * WORDS;
+  for (int64_t tile = 0; tile < s.tiles; ++tile)
+    for (int64_t first = 0; first < words; first += 16) {
+      Isa::I32 v[16];
+      for (int c = 0; c < 16; ++c) {
+        const int64_t column = 16 * tile + c;
+        v[c] = column < args.columns ? Isa::load_i(static_cast<const int32_t*>(in) + column * stride + first) : Isa::set_i(0);
       }
+      Isa::transpose(v);
+      for (int64_t i = first; i < first + 16 && i < words; ++i) convert(v[i - first], ((i / WORDS * s.tiles + tile) * WORDS + i % WORDS) * 16);
+    }
 }
 
 // Prefetches what the next rows read where these rows read now.
@@ -151,12 +155,12 @@ NIBBLE_INLINE void tile_products(Panel& panel, const int8_t* codes) {
 
 // The float chain of one superblock, for all rows and 16 columns.
 template <class C, class Panel>
-NIBBLE_INLINE void add_products(const Panel& panel, const float* scales, const int16_t* sums, float* totals) {
+NIBBLE_INLINE void add_products(const Panel& panel, const float* scales, const int32_t* sums, float* totals) {
   constexpr int kPairs = C::kSubs / 2;
   const Isa::F32 activation_scale = Isa::load_f(scales);
   Isa::I32 pairs[kPairs + 1];
   if constexpr (C::kHasMin)
-    for (int i = 0; i < kPairs; ++i) pairs[i] = Isa::load_i(reinterpret_cast<const int32_t*>(sums + 32 * i));
+    for (int i = 0; i < kPairs; ++i) pairs[i] = Isa::load_i(sums + 16 * i);
   for (int g = 0; g < kGroups; ++g)
 #pragma GCC unroll 4
     for (int r = 0; r < 16; ++r, totals += 16) {
@@ -182,8 +186,10 @@ void tiles_superblocks(const MatmulArgs& args) {
   const int64_t padded = args.q.padded_length;
   if (!args.scratch_filled) {
     interleave_codes(args, s);
-    interleave_values<1, 1>(args, s, args.q.scales, padded / 32, s.scales);
-    if constexpr (C::kHasMin) interleave_values<kSubs / 2, 2>(args, s, kSubs == 8 ? args.q.sums32 : args.q.sums16, padded * kSubs / 256, s.sums);
+    interleave_words<1>(args, s, args.q.scales, padded / 32, [&](Isa::I32 v, int64_t at) { Isa::store_f(s.scales + at, Isa::bits_to_float(v)); });
+    if constexpr (C::kHasMin)
+      interleave_words<kSubs / 2>(args, s, kSubs == 8 ? args.q.sums32 : args.q.sums16, padded * kSubs / 512,
+                                  [&](Isa::I32 v, int64_t at) { Isa::store_i(s.sums + at, v); });
   }
   TilePanel<Planes<C>::kTwo ? 2 : 1, kSubs> panel;
   Isa::Tiles::configure(64);
@@ -194,7 +200,7 @@ void tiles_superblocks(const MatmulArgs& args) {
       for (int64_t tile = 0; tile < s.tiles; ++tile) {
         const int64_t at = superblock * s.tiles + tile;
         tile_products<C>(panel, s.codes + at * 4096);
-        add_products<C>(panel, s.scales + at * 16, s.sums + at * 16 * kSubs, s.totals + tile * kGroups * 256);
+        add_products<C>(panel, s.scales + at * 16, s.sums + at * 8 * kSubs, s.totals + tile * kGroups * 256);
       }
     }
     store_totals(args, s, row, [](Isa::I32 total, int64_t) { return total; });
@@ -267,8 +273,12 @@ void tiles_blocks(const MatmulArgs& args) {
   const int64_t per_column = args.q.padded_length / 32, blocks = args.length / 32;
   if (!args.scratch_filled) {
     interleave_codes(args, s);
-    interleave_values<8, 1>(args, s, args.q.scales, per_column, s.scales);
-    if constexpr (C::kHasMin) interleave_values<8, 1>(args, s, args.q.sums32, per_column, s.block_sums);
+    interleave_words<8>(args, s, args.q.scales, per_column, [&](Isa::I32 v, int64_t at) { Isa::store_f(s.scales + at, Isa::bits_to_float(v)); });
+    if constexpr (C::kHasMin)
+      interleave_words<4>(args, s, args.q.sums32, per_column / 2, [&](Isa::I32 v, int64_t at) {  // pairs of int16
+        Isa::store_f(s.block_sums + 2 * at, Isa::to_float(Isa::dot_pairs(Isa::set_i(0), v, Isa::set_i(1))));
+        Isa::store_f(s.block_sums + 2 * at + 16, Isa::to_float(Isa::dot_pairs(Isa::set_i(0), v, Isa::set_i(1 << 16))));
+      });
   }
   TileBlocks panel;
   Isa::Tiles::configure(32);

@@ -38,5 +38,44 @@ struct Planes {
   }
 };
 
+// The sixteen products of every sub-scale are in a table: the low bytes, then the high ones.
+template <>
+struct Planes<Codes<FormatId::kQ4_K>> {
+  static constexpr bool kTwo = true;
+  struct Products { alignas(64) uint8_t low[64][16], high[64][16]; };
+  static constexpr Products kProducts = [] {
+    Products p = {};
+    for (int scale = 0; scale < 64; ++scale)
+      for (int code = 0; code < 16; ++code) p.low[scale][code] = uint8_t(scale * code & 255), p.high[scale][code] = uint8_t(scale * code >> 8);
+    return p;
+  }();
+  template <int STEP>
+  static NIBBLE_INLINE void step(const BlockQ4_K* b, uint64_t scales, uint8_t* low, uint8_t* high) {
+    const Isa::U8 codes = Codes<FormatId::kQ4_K>::codes<STEP>(b);
+    const int first = int(scales >> (16 * STEP) & 255), second = int(scales >> (16 * STEP + 8) & 255);
+    Isa::store_u8(low + kPlaneStep * STEP, {Isa::Tiles::lookup_halves(kProducts.low[first], kProducts.low[second], codes.v)});
+    Isa::store_u8(high + kPlaneStep * STEP, {Isa::Tiles::lookup_halves(kProducts.high[first], kProducts.high[second], codes.v)});
+  }
+  static NIBBLE_INLINE void fill(const BlockQ4_K* b, uint8_t* mins, uint8_t* low, uint8_t* high) {
+    const uint64_t scales = unpack_six_bits(b->scales, mins);
+    step<0>(b, scales, low, high), step<1>(b, scales, low, high), step<2>(b, scales, low, high), step<3>(b, scales, low, high);
+  }
+};
+
+// Two bits times four: one plane.
+template <>
+struct Planes<Codes<FormatId::kQ2_K>> {
+  static constexpr bool kTwo = false;
+  using C = Codes<FormatId::kQ2_K>;
+  template <int STEP>
+  static NIBBLE_INLINE void step(const BlockQ2_K* b, Isa::I32 tables, uint8_t* low) {
+    Isa::store_u8(low + kPlaneStep * STEP, {Isa::Tiles::lookup_quarters<STEP>(tables.v, C::codes<STEP>(b).v)});
+  }
+  static NIBBLE_INLINE void fill(const BlockQ2_K* b, uint8_t* mins, uint8_t* low, uint8_t*) {
+    const Isa::I32 tables = Isa::mul(C::sub_scales(b, mins), Isa::set_i(0x03020100));  // at most 3 * 15 a byte
+    step<0>(b, tables, low), step<1>(b, tables, low), step<2>(b, tables, low), step<3>(b, tables, low);
+  }
+};
+
 }  // namespace
 }  // namespace nibble

@@ -50,6 +50,17 @@ struct AmxTiles {
     }();
     return _mm512_permutexvar_epi16(_mm512_load_si512(kIndex.v), scales);
   }
+  // Sixteen bytes for the indices of the lower half, sixteen for those of the upper.
+  static NIBBLE_INLINE __m512i lookup_halves(const uint8_t* lower, const uint8_t* upper, __m512i index) {
+    const __m512i first = _mm512_broadcast_i32x4(_mm_load_si128((const __m128i*)lower));
+    return _mm512_shuffle_epi8(_mm512_mask_broadcast_i32x4(first, 0xFF00, _mm_load_si128((const __m128i*)upper)), index);
+  }
+  // Four bytes for the indices of each quarter: int32 lanes 4 * STEP to 4 * STEP + 3.
+  template <int STEP> static NIBBLE_INLINE __m512i lookup_quarters(__m512i tables, __m512i index) {
+    constexpr int k = 4 * STEP;
+    const __m512i lanes = _mm512_setr_epi32(k, k, k, k, k + 1, k + 1, k + 1, k + 1, k + 2, k + 2, k + 2, k + 2, k + 3, k + 3, k + 3, k + 3);
+    return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, tables), index);
+  }
   // int16 products of signed codes and int16 scales, as an unsigned low and a signed high byte.
   static NIBBLE_INLINE void multiply(__m512i codes, __m512i scales, __m512i& low, __m512i& high) {
     const __m512i even = _mm512_mullo_epi16(_mm512_srai_epi16(_mm512_slli_epi16(codes, 8), 8), scales);
