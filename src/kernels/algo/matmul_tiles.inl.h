@@ -104,17 +104,23 @@ NIBBLE_INLINE void tile_step(const uint8_t* low, const uint8_t* high) {
   }
 }
 
-// 256 values of K of the rows.
+// 256 values of K of the rows, and what is multiplied in after their products. The products of one tile are added to the totals
+// after those of the next were started (the tile unit and the vector units then work side by side), so there are two of each.
+template <int SUBS>
+struct TileParts {
+  alignas(64) float scales[kGroups][16], mins[kGroups][16];
+  alignas(64) int32_t sub_mins[kGroups][16][SUBS / 2 + 1];  // pairs of int16
+};
 template <int PLANES, int SUBS>
 struct TilePanel {
   alignas(64) uint8_t codes[kGroups][PLANES][4][16][64];  // (group, plane, step, row, k)
-  alignas(64) float scales[kGroups][16], mins[kGroups][16];
-  alignas(64) int32_t sub_mins[kGroups][16][SUBS / 2 + 1];  // pairs of int16
-  alignas(64) int32_t products[kGroups][PLANES][16][16];
+  TileParts<SUBS> parts[2];
+  alignas(64) int32_t products[2][kGroups][PLANES][16][16];
 };
 
 template <class C, class Panel>
 NIBBLE_INLINE void fill_tile_panel(const MatmulArgs& args, int64_t row, int64_t superblock, Panel& panel) {
+  auto& parts = panel.parts[superblock % 2];
   using Block = typename C::Block;
   constexpr bool kTwo = Planes<C>::kTwo;
   for (int g = 0; g < kGroups; ++g) {
@@ -128,16 +134,16 @@ NIBBLE_INLINE void fill_tile_panel(const MatmulArgs& args, int64_t row, int64_t 
         min_bits[r] = C::min_bits(b);
         alignas(64) int32_t pairs[16];
         Isa::store_i(pairs, Isa::widen_u8_pairs(mins));
-        for (int i = 0; i < C::kSubs / 2; ++i) panel.sub_mins[g][r][i] = pairs[i];
+        for (int i = 0; i < C::kSubs / 2; ++i) parts.sub_mins[g][r][i] = pairs[i];
       }
     }
-    Isa::store_f(panel.scales[g], C::load_scales(scale_bits));
-    if constexpr (C::kHasMin) Isa::store_f(panel.mins[g], C::load_scales(min_bits));
+    Isa::store_f(parts.scales[g], C::load_scales(scale_bits));
+    if constexpr (C::kHasMin) Isa::store_f(parts.mins[g], C::load_scales(min_bits));
   }
 }
 
 template <class C, class Panel>
-NIBBLE_INLINE void tile_products(Panel& panel, const int8_t* codes) {
+NIBBLE_INLINE void tile_products(Panel& panel, const int8_t* codes, int64_t slot) {
   using Tiles = typename Isa::Tiles;
   constexpr bool kTwo = Planes<C>::kTwo;
   constexpr int kLast = kTwo ? 1 : 0;
@@ -148,14 +154,26 @@ NIBBLE_INLINE void tile_products(Panel& panel, const int8_t* codes) {
     tile_step<Tiles, kTwo, 0>(panel.codes[0][0][step][0], panel.codes[0][kLast][step][0]);
     tile_step<Tiles, kTwo, 1>(panel.codes[1][0][step][0], panel.codes[1][kLast][step][0]);
   }
-  Tiles::template store<0>(panel.products[0][0]);
-  Tiles::template store<1>(kTwo ? panel.products[0][kLast] : panel.products[1][0]);
-  if constexpr (kTwo) Tiles::template store<2>(panel.products[1][0]), Tiles::template store<3>(panel.products[1][kLast]);
+  auto& products = panel.products[slot];
+  Tiles::template store<0>(products[0][0]);
+  Tiles::template store<1>(kTwo ? products[0][kLast] : products[1][0]);
+  if constexpr (kTwo) Tiles::template store<2>(products[1][0]), Tiles::template store<3>(products[1][kLast]);
 }
 
+// What is fetched into the nearest cache meanwhile: the activations and the totals of a later tile.
+struct TileAhead {
+  const int8_t* codes;
+  const float* totals;
+  NIBBLE_INLINE void fetch(int row) const {
+    __builtin_prefetch(codes + 128 * row), __builtin_prefetch(codes + 128 * row + 64);
+    __builtin_prefetch(totals + 16 * row);
+  }
+};
+
 // The float chain of one superblock, for all rows and 16 columns.
-template <class C, class Panel>
-NIBBLE_INLINE void add_products(const Panel& panel, const float* scales, const int32_t* sums, float* totals) {
+template <class C, class Parts, class Products>
+NIBBLE_INLINE void add_products(const Parts& parts, const Products& products, const float* scales, const int32_t* sums, float* totals,
+                                TileAhead ahead) {
   constexpr int kPairs = C::kSubs / 2;
   const Isa::F32 activation_scale = Isa::load_f(scales);
   Isa::I32 pairs[kPairs + 1];
@@ -164,15 +182,16 @@ NIBBLE_INLINE void add_products(const Panel& panel, const float* scales, const i
   for (int g = 0; g < kGroups; ++g)
 #pragma GCC unroll 4
     for (int r = 0; r < 16; ++r, totals += 16) {
-      Isa::I32 sum = Isa::load_i(panel.products[g][0][r]);
-      if constexpr (Planes<C>::kTwo) sum = Isa::add(sum, Isa::shift_left<8>(Isa::load_i(panel.products[g][Planes<C>::kTwo ? 1 : 0][r])));
-      const Isa::F32 scale = Isa::mul(Isa::set_f(panel.scales[g][r]), activation_scale);
+      ahead.fetch(16 * g + r);
+      Isa::I32 sum = Isa::load_i(products[g][0][r]);
+      if constexpr (Planes<C>::kTwo) sum = Isa::add(sum, Isa::shift_left<8>(Isa::load_i(products[g][Planes<C>::kTwo ? 1 : 0][r])));
+      const Isa::F32 scale = Isa::mul(Isa::set_f(parts.scales[g][r]), activation_scale);
       Isa::F32 t = Isa::fma(Isa::to_float(sum), scale, Isa::load_f(totals));
       if constexpr (C::kHasMin) {
         Isa::I32 min_sum = Isa::set_i(0);
 #pragma GCC unroll 8
-        for (int i = 0; i < kPairs; ++i) min_sum = Isa::dot_pairs(min_sum, pairs[i], Isa::broadcast_i(&panel.sub_mins[g][r][i]));
-        const Isa::F32 min = Isa::mul(Isa::set_f(panel.mins[g][r]), activation_scale);
+        for (int i = 0; i < kPairs; ++i) min_sum = Isa::dot_pairs(min_sum, pairs[i], Isa::broadcast_i(&parts.sub_mins[g][r][i]));
+        const Isa::F32 min = Isa::mul(Isa::set_f(parts.mins[g][r]), activation_scale);
         t = Isa::fma(Isa::to_float(min_sum), Isa::sub(Isa::set_f(0), min), t);
       }
       Isa::store_f(totals, t);
@@ -195,14 +214,18 @@ void tiles_superblocks(const MatmulArgs& args) {
   Isa::Tiles::configure(64);
   for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
     clear_totals(s);
-    for (int64_t superblock = 0; superblock < args.length / 256; ++superblock) {
-      fill_tile_panel<C>(args, row, superblock, panel);
-      for (int64_t tile = 0; tile < s.tiles; ++tile) {
-        const int64_t at = superblock * s.tiles + tile;
-        tile_products<C>(panel, s.codes + at * 4096);
-        add_products<C>(panel, s.scales + at * 16, s.sums + at * 8 * kSubs, s.totals + tile * kGroups * 256);
-      }
+    const int64_t units = args.length / 256 * s.tiles;
+    const auto add = [&](int64_t unit) {
+      const int64_t after = unit + 2 < units ? unit + 2 : unit;
+      add_products<C>(panel.parts[unit / s.tiles % 2], panel.products[unit % 2], s.scales + unit * 16, s.sums + unit * 8 * kSubs,
+                      s.totals + unit % s.tiles * kGroups * 256, {s.codes + after * 4096, s.totals + after % s.tiles * kGroups * 256});
+    };
+    for (int64_t unit = 0; unit < units; ++unit) {
+      if (unit % s.tiles == 0) fill_tile_panel<C>(args, row, unit / s.tiles, panel);
+      tile_products<C>(panel, s.codes + unit * 4096, unit % 2);
+      if (unit > 0) add(unit - 1);
     }
+    add(units - 1);
     store_totals(args, s, row, [](Isa::I32 total, int64_t) { return total; });
   }
   Isa::Tiles::release();
@@ -211,14 +234,15 @@ void tiles_superblocks(const MatmulArgs& args) {
 // Formats of 32 values: a product of K = 32 for every block.
 struct TileBlocks {
   alignas(64) uint8_t codes[kGroups][4][16][64];  // (group, pair of blocks, row, k)
-  alignas(64) float scales[kGroups][8][16], mins[kGroups][8][16];
-  alignas(64) int32_t products[8][kGroups][16][16];
+  struct alignas(64) { float scales[kGroups][8][16], mins[kGroups][8][16]; } parts[2];
+  alignas(64) int32_t products[2][4][kGroups][16][16];
 };
 
 template <class C>
 NIBBLE_INLINE void fill_tile_blocks(const MatmulArgs& args, int64_t row, int64_t first, int count, TileBlocks& panel) {
   using Block = typename C::Block;
   static constexpr Block kNoBlock{};
+  auto& parts = panel.parts[first / 8 % 2];
   for (int g = 0; g < kGroups; ++g) {
     alignas(64) uint16_t scale_bits[8][16], min_bits[8][16];
     for (int r = 0; r < 16; ++r) {
@@ -231,35 +255,38 @@ NIBBLE_INLINE void fill_tile_blocks(const MatmulArgs& args, int64_t row, int64_t
       }
     }
     for (int i = 0; i < count; ++i) {
-      Isa::store_f(panel.scales[g][i], C::load_scales(scale_bits[i]));
-      if constexpr (C::kHasMin) Isa::store_f(panel.mins[g][i], C::load_scales(min_bits[i]));
+      Isa::store_f(parts.scales[g][i], C::load_scales(scale_bits[i]));
+      if constexpr (C::kHasMin) Isa::store_f(parts.mins[g][i], C::load_scales(min_bits[i]));
     }
   }
 }
 
+// Blocks [4 * half, 4 * half + count) of the panel.
 template <class Tiles>
-NIBBLE_INLINE void tile_block_products(TileBlocks& panel, const int8_t* codes, int count) {
+NIBBLE_INLINE void tile_block_products(TileBlocks& panel, const int8_t* codes, int64_t half, int count) {
   for (int i = 0; i < count; ++i) {
     Tiles::template zero<0>(), Tiles::template zero<1>();
     Tiles::template load<Tiles::kB>(codes + 512 * i);
-    tile_step<Tiles, false, 0>(panel.codes[0][i / 2][0] + 32 * (i % 2), nullptr);
-    tile_step<Tiles, false, 1>(panel.codes[1][i / 2][0] + 32 * (i % 2), nullptr);
-    Tiles::template store<0>(panel.products[i][0]);
-    Tiles::template store<1>(panel.products[i][1]);
+    tile_step<Tiles, false, 0>(panel.codes[0][2 * half + i / 2][0] + 32 * (i % 2), nullptr);
+    tile_step<Tiles, false, 1>(panel.codes[1][2 * half + i / 2][0] + 32 * (i % 2), nullptr);
+    Tiles::template store<0>(panel.products[half][i][0]);
+    Tiles::template store<1>(panel.products[half][i][1]);
   }
 }
 
-template <class C>
-NIBBLE_INLINE void add_block_products(const TileBlocks& panel, int count, const float* scales, const float* sums, float* totals) {
+template <class C, class Parts, class Products>
+NIBBLE_INLINE void add_block_products(const Parts& parts, const Products& products, int64_t half, int count, const float* scales,
+                                      const float* sums, float* totals) {
   for (int g = 0; g < kGroups; ++g)
     for (int r = 0; r < 16; ++r, totals += 16) {
       Isa::F32 t = Isa::load_f(totals);
+#pragma GCC unroll 4
       for (int i = 0; i < count; ++i) {
         const Isa::F32 activation_scale = Isa::load_f(scales + 16 * i);
-        const Isa::F32 scale = Isa::mul(Isa::set_f(panel.scales[g][i][r]), activation_scale);
-        t = Isa::fma(Isa::to_float(Isa::load_i(panel.products[i][g][r])), scale, t);
+        const Isa::F32 scale = Isa::mul(Isa::set_f(parts.scales[g][4 * half + i][r]), activation_scale);
+        t = Isa::fma(Isa::to_float(Isa::load_i(products[i][g][r])), scale, t);
         if constexpr (C::kHasMin) {
-          const Isa::F32 min = Isa::mul(Isa::set_f(panel.mins[g][i][r]), activation_scale);
+          const Isa::F32 min = Isa::mul(Isa::set_f(parts.mins[g][4 * half + i][r]), activation_scale);
           t = Isa::fma(Isa::load_f(sums + 16 * i), min, t);
         }
       }
@@ -284,17 +311,28 @@ void tiles_blocks(const MatmulArgs& args) {
   Isa::Tiles::configure(32);
   for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
     clear_totals(s);
-    for (int64_t first = 0; first < blocks; first += 8) {
-      const int count = int(blocks - first < 8 ? blocks - first : 8);
-      fill_tile_blocks<C>(args, row, first, count, panel);
-      for (int64_t tile = 0; tile < s.tiles; ++tile) {
-        const int64_t at = first / 8 * s.tiles + tile;
-        float* const totals = s.totals + tile * kGroups * 256;
-        tile_block_products<Isa::Tiles>(panel, s.codes + at * 4096, count);
-        if (count == 8) add_block_products<C>(panel, 8, s.scales + at * 128, s.block_sums + at * 128, totals);
-        else add_block_products<C>(panel, count, s.scales + at * 128, s.block_sums + at * 128, totals);
-      }
+    // Units of four blocks and a tile of columns, two a chunk of 256 values; the last may be short or empty.
+    const int64_t units = (blocks + 7) / 8 * s.tiles * 2;
+    const auto count_of = [&](int64_t unit) {
+      const int64_t left = blocks - unit / 2 / s.tiles * 8 - unit % 2 * 4;
+      return int(left < 0 ? 0 : left < 4 ? left : 4);
+    };
+    const auto add = [&](int64_t unit) {
+      const int64_t half = unit % 2, at = unit / 2;
+      const auto body = [&](int count) {
+        add_block_products<C>(panel.parts[at / s.tiles % 2], panel.products[half], half, count, s.scales + at * 128 + half * 64,
+                              s.block_sums + at * 128 + half * 64, s.totals + at % s.tiles * kGroups * 256);
+      };
+      if (const int count = count_of(unit); count == 4) body(4);
+      else body(count);
+    };
+    for (int64_t unit = 0; unit < units; ++unit) {
+      const int64_t first = unit / 2 / s.tiles * 8;
+      if (unit % (2 * s.tiles) == 0) fill_tile_blocks<C>(args, row, first, int(blocks - first < 8 ? blocks - first : 8), panel);
+      tile_block_products<Isa::Tiles>(panel, s.codes + unit * 2048, unit % 2, count_of(unit));
+      if (unit > 0) add(unit - 1);
     }
+    add(units - 1);
     store_totals(args, s, row, [](Isa::I32 total, int64_t) { return total; });
   }
   Isa::Tiles::release();
