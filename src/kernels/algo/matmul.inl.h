@@ -27,7 +27,7 @@ void matmul(const MatmulArgs& args) {
   if (args.row_begin >= args.row_end || args.columns <= 0) return;
 #if defined(NIBBLE_ISA_TILES)
   if constexpr (kKind != ActivationKind::kFloat)
-    if (args.columns >= kLeastTileColumns || args.interleave) return matmul_tiles<kKind, Codes<ID>>(args);
+    if (args.columns >= least_tile_columns(kKind) || args.interleave) return matmul_tiles<kKind, Codes<ID>>(args);
 #endif
   const bool many = args.columns > kMaxRowColumns || args.interleave;
   if constexpr (kKind == ActivationKind::kFloat) {

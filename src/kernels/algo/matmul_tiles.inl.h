@@ -3,7 +3,7 @@
 // columns, and a tile costs the same however few of its 16 columns are used.
 //
 // Superblocks: the sub-scale is folded into the codes, so that one chain of products runs over all 256 values. A product needs up
-// to 13 bits and is kept as two planes of bytes, product = low + 256 * high, each with its own accumulator (planes_*.inl.h).
+// to 13 bits and is kept as two planes of bytes, product = low + 256 * high, each with its own accumulator (planes.inl.h).
 #pragma once
 #include "kernels/algo/matmul_panel.inl.h"
 #include "kernels/algo/planes.inl.h"
@@ -383,8 +383,10 @@ void tiles_ternary(const MatmulArgs& args) {
   Tiles::release();
 }
 
-// From so many columns on.
-inline constexpr int kLeastTileColumns = 2;
+// From so many columns on: measured against the kernels of few columns and of panels (docs/performance.md).
+constexpr int least_tile_columns(ActivationKind kind) {
+  return kind == ActivationKind::kPer32 ? 4 : kind == ActivationKind::kPer256 ? 8 : 5;
+}
 
 template <ActivationKind KIND, class C>
 NIBBLE_INLINE void matmul_tiles(const MatmulArgs& args) {

@@ -1,7 +1,7 @@
 // 256 weights of a row as bytes for tiles: (code - zero) * sub_scale, in one plane of signed bytes, or in two where a product needs
-// more: product = low + 256 * high, low unsigned and high signed. With activations in [-127, 127] a superblock's sums stay in int32
-// with room: |sum of low| <= 255 * 127 * 256 < 2^23, and |product| <= 128 * 128 (Q6_K at most 32 * 128, IQ4_XS 127 * 32, Q5_K 31 * 63,
-// Q4_K 15 * 63) gives |high| <= 64, |sum of high| <= 64 * 127 * 256 < 2^21, so |low + 256 * high| < 2^23 + 2^29.
+// more: product = low + 256 * high, low unsigned and high signed. |product| is at most 32 * 128 (Q6_K; IQ4_XS 127 * 32, Q5_K 31 * 63,
+// Q4_K 15 * 63, Q3_K 4 * 32), so |high| <= 16, and with activations in [-127, 127] a superblock's sums stay in int32 with room:
+// |sum of low| <= 255 * 127 * 256 < 2^23, |256 * sum of high| <= 256 * 16 * 127 * 256 < 2^27.
 #pragma once
 #include "kernels/algo/codes.inl.h"
 
