@@ -3,11 +3,13 @@
 set(isas "scalar scalar.h -O2")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(avx2 "-mavx2 -mfma -mf16c -mbmi2")
+  set(avx512 "${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512")
   list(APPEND isas
     "avx2 avx2.h ${avx2}"
     "avxvnni avx2.h ${avx2} -mavxvnni"
     "avx512vnni256 avx2.h ${avx2} -mavx512f -mavx512vl -mavx512vnni"
-    "avx512 avx512.h ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512")
+    "avx512 avx512.h ${avx512}"
+    "amx avx512.h ${avx512} -mamx-tile -mamx-int8")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   list(APPEND isas
     "neon_dot neon.h -march=armv8.2-a+dotprod+fp16"

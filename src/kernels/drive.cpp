@@ -37,9 +37,11 @@ void* AlignedBuffer::reserve(size_t bytes) {
 
 size_t matmul_scratch_bytes(int64_t length, int columns) {
   const int64_t padded = (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
-  constexpr int64_t kMaxPanelRows = 32;
-  // Corrections: one int32 per 4 codes for few columns, one per 16 for many; then the running sums.
-  return size_t(columns) * size_t(padded + kMaxPanelRows * 4) + 256;
+  constexpr int64_t kMaxPanelRows = 32, kTileColumns = 16;
+  const int64_t whole_tiles = (columns + kTileColumns - 1) / kTileColumns * kTileColumns;
+  // Corrections: one int32 per 4 codes for few columns, one per 16 for many. Or, for tiles: the codes again, scales and sums, at
+  // most an eighth of their bytes each. Then the running sums.
+  return size_t(whole_tiles) * size_t(padded + padded / 4 + kMaxPanelRows * 4) + 256;
 }
 
 size_t attention_scratch_floats(int, int) {

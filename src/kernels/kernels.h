@@ -71,7 +71,7 @@ enum class RopeKind : uint8_t { kNone, kAdjacentPairs, kHalves };  // NORM and N
 enum class Activation : uint8_t { kSilu, kGelu, kReluSquared };    // gelu is the tanh form
 
 struct KernelTable {
-  const char* name;  // "scalar", "avx2", "avxvnni", "avx512", "neon_dot", "neon_i8mm"
+  const char* name;  // "scalar", "avx2", "avxvnni", "avx512", "amx", "neon_dot", "neon_i8mm"
 
   // By format_index(); null where a format has no kernel (activation-only formats).
   void (*matmul[kFormatCount])(const MatmulArgs&);

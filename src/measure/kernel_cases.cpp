@@ -19,7 +19,7 @@ constexpr int64_t kLength = 2048;           // of rows and of vectors
 constexpr int64_t kArena = 16 * kLength;    // floats of each operand: 128 KiB
 constexpr size_t kWeightBytes = 256 << 10;  // about
 constexpr int64_t kMostRows = 2048;         // of a matmul with one column
-constexpr int64_t kFewRows = 32;  // of a matmul with several columns: the work a column is large enough
+constexpr int64_t kFewRows = 128;  // of a matmul with several columns: the smallest piece a thread takes
 constexpr int kHeads = 8, kKvHeads = 2;  // attention, RoPE, KV
 
 }  // namespace

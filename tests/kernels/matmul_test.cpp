@@ -59,6 +59,17 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 class MatmulFormat : public testing::TestWithParam<int> {
  protected:
   const Format& format() const { return kFormats[GetParam()]; }
+  // Where the high byte of a block's scale, and of its minimum, stands.
+  std::vector<size_t> scale_bytes() const {
+    switch (format().id) {
+      case FormatId::kQ4_1: case FormatId::kQ5_1: case FormatId::kQ4_K: case FormatId::kQ5_K: return {1, 3};
+      case FormatId::kQ2_K: return {81, 83};
+      case FormatId::kQ3_K: case FormatId::kQ6_K: case FormatId::kTQ1_0: case FormatId::kTQ2_0: return {size_t(format().block_bytes) - 1};
+      case FormatId::kMXFP4: return {0};
+      case FormatId::kI2_S: return {};
+      default: return {1};
+    }
+  }
   std::vector<int64_t> lengths() const {
     if (format().block_values >= 128) return {256, 512, 2304};
     if (format().block_values == 32) return {32, 64, 96, 288, 1056};
@@ -69,11 +80,11 @@ class MatmulFormat : public testing::TestWithParam<int> {
 TEST_P(MatmulFormat, SameBitsOnEveryIsaAndColumnCount) {
   for (const int64_t length : lengths()) {
     for (const int64_t rows : {1, 5, 16, 37, 70}) {
-      const Problem p = make_problem(format(), rows, length, 15, uint32_t(rows * 1000 + length));
+      const Problem p = make_problem(format(), rows, length, 41, uint32_t(rows * 1000 + length));
       const std::vector<float> expected = run(**available_kernels().begin(), p);
       for (const KernelTable* table : available_kernels()) {
         EXPECT_TRUE(same_bits(run(*table, p), expected)) << table->name << " rows " << rows << " length " << length;
-        for (const int columns : {1, 2, 3, 4, 5, 6, 7, 8, 11}) {
+        for (const int columns : {1, 2, 3, 4, 5, 6, 7, 8, 11, 15, 16, 17, 32, 33}) {
           Problem fewer = p;
           fewer.columns = columns, fewer.weights.bytes = fewer.bytes;
           const std::vector<float> part(expected.begin(), expected.begin() + columns * rows);
@@ -81,6 +92,33 @@ TEST_P(MatmulFormat, SameBitsOnEveryIsaAndColumnCount) {
         }
       }
     }
+  }
+}
+
+// Blocks of one repeated byte (codes, sub-scales and minima at an end of their range) and of random ones, against activations of
+// +-127 and of either sign by turns: no integer on the way may overflow, whatever widths an instruction set uses.
+TEST_P(MatmulFormat, SameBitsAtTheEndsOfEveryRange) {
+  if (format().block_values == 1) GTEST_SKIP() << "no integers";
+  const int64_t rows = 33, length = format().block_values >= 128 ? 512 : 96;
+  Problem p = make_problem(format(), rows, length, 19, 5);
+  std::mt19937 random(11);
+  const size_t blocks = size_t(rows * length) / format().block_values;
+  const auto original = p.bytes;
+  for (const int kind : {0x00, 0x7F, 0x80, 0xFF, 0x0F, 0xF0, -1}) {
+    p.bytes = original;
+    for (size_t i = 0; i < blocks * format().block_bytes; ++i) p.bytes[i] = std::byte(kind < 0 ? random() : uint32_t(kind));
+    for (size_t i = 0; i < blocks; ++i) {  // finite scales: the top bits of an exponent clear wherever a half may lie
+      std::byte* block = p.bytes.data() + i * format().block_bytes;
+      for (const size_t at : scale_bytes()) block[at] = std::byte(0x2C);
+    }
+    p.weights.bytes = p.bytes;
+    for (size_t i = 0; i < p.x.size(); ++i) {
+      const size_t column = i / size_t(length);
+      p.x[i] = column % 3 == 0 ? 1.0f : column % 3 == 1 ? -1.0f : i % 2 ? 1.0f : -1.0f;
+    }
+    const std::vector<float> expected = run(**available_kernels().begin(), p);
+    for (const float v : expected) ASSERT_TRUE(std::isfinite(v)) << kind;
+    for (const KernelTable* table : available_kernels()) EXPECT_TRUE(same_bits(run(*table, p), expected)) << table->name << " bytes " << kind;
   }
 }
 

@@ -28,6 +28,25 @@ uint64_t stream_read(const uint8_t* bytes, size_t count, int streams) {
   return streams == 1 ? read_streams<1, true>(bytes, count) : read_streams<4, true>(bytes, count);
 }
 
+#if defined(NIBBLE_ISA_TILES)
+double peak_dot(int64_t iterations) {
+  using Tiles = Isa::Tiles;
+  alignas(64) uint8_t codes[1024], out[1024];
+  for (auto& c : codes) c = 3;
+  Tiles::configure(64);
+  Tiles::load<Tiles::kA>(codes), Tiles::load<Tiles::kB>(codes);
+  Tiles::zero<0>(), Tiles::zero<1>(), Tiles::zero<2>(), Tiles::zero<3>();
+  for (int64_t i = 0; i < iterations; ++i) {
+    Tiles::dot<true, 0, Tiles::kA, Tiles::kB>(), Tiles::dot<true, 1, Tiles::kA, Tiles::kB>();
+    Tiles::dot<true, 2, Tiles::kA, Tiles::kB>(), Tiles::dot<true, 3, Tiles::kA, Tiles::kB>();
+  }
+  Tiles::store<0>(out);
+  Tiles::release();
+  volatile uint8_t sink = out[0];
+  (void)sink;
+  return double(iterations) * 4 * 16 * 16 * 64;
+}
+#else
 double peak_dot(int64_t iterations) {
   Isa::I32 acc[Isa::kPeakAccumulators];
   for (auto& a : acc) a = Isa::set_i(0);
@@ -44,6 +63,7 @@ double peak_dot(int64_t iterations) {
   (void)sink;
   return double(iterations) * Isa::kPeakAccumulators * 64;
 }
+#endif
 
 double peak_fma(int64_t iterations) {
   Isa::F32 acc[Isa::kPeakAccumulators];

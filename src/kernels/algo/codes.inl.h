@@ -104,7 +104,7 @@ struct Codes<FormatId::kMXFP4> {
 };
 
 // The six-bit scales and minima of Q4_K and Q5_K: eight of each in 12 bytes. The scales are returned, the minima written.
-NIBBLE_INLINE Isa::I32 unpack_six_bits(const uint8_t* packed, uint8_t* mins) {
+NIBBLE_INLINE uint64_t unpack_six_bits(const uint8_t* packed, uint8_t* mins) {
   uint32_t a, b, c;
   __builtin_memcpy(&a, packed, 4);
   __builtin_memcpy(&b, packed + 4, 4);
@@ -112,7 +112,7 @@ NIBBLE_INLINE Isa::I32 unpack_six_bits(const uint8_t* packed, uint8_t* mins) {
   const uint64_t scales = uint64_t((c & 0x0F0F0F0Fu) | ((a >> 2) & 0x30303030u)) << 32 | (a & 0x3F3F3F3Fu);
   const uint64_t min_bytes = uint64_t(((c >> 4) & 0x0F0F0F0Fu) | ((b >> 2) & 0x30303030u)) << 32 | (b & 0x3F3F3F3Fu);
   __builtin_memcpy(mins, &min_bytes, 8);
-  return Isa::widen_u8x8(scales);
+  return scales;
 }
 
 template <>
@@ -122,7 +122,7 @@ struct Codes<FormatId::kQ4_K> : HalfScale {
   static constexpr bool kSigned = false, kHasMin = true;
   template <int STEP>
   static NIBBLE_INLINE Isa::U8 codes(const Block* b) { return Isa::field_dup32<0, 4, 15>(b->qs + 32 * STEP); }
-  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) { return unpack_six_bits(b->scales, mins); }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) { return Isa::widen_u8x8(unpack_six_bits(b->scales, mins)); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
   static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
 };
@@ -137,7 +137,7 @@ struct Codes<FormatId::kQ5_K> : HalfScale {
     const Isa::U8 low = Isa::field_dup32<0, 4, 15>(b->qs + 32 * STEP), high = Isa::field_dup32<2 * STEP, 2 * STEP + 1, 1>(b->qh);
     return Isa::bit_or(low, Isa::shift_left<4>(high));
   }
-  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) { return unpack_six_bits(b->scales, mins); }
+  static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t* mins) { return Isa::widen_u8x8(unpack_six_bits(b->scales, mins)); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
   static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->dmin; }
 };

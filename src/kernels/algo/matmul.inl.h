@@ -2,6 +2,9 @@
 #pragma once
 #include "kernels/algo/matmul_float.inl.h"
 #include "kernels/algo/matmul_panel.inl.h"
+#if defined(NIBBLE_ISA_TILES)
+#include "kernels/algo/matmul_tiles.inl.h"
+#endif
 
 namespace nibble {
 namespace {
@@ -22,6 +25,10 @@ template <FormatId ID>
 void matmul(const MatmulArgs& args) {
   constexpr ActivationKind kKind = kFormats[format_index(ID)].activation;
   if (args.row_begin >= args.row_end || args.columns <= 0) return;
+#if defined(NIBBLE_ISA_TILES)
+  if constexpr (kKind != ActivationKind::kFloat)
+    if (args.columns >= least_tile_columns(kKind) || args.interleave) return matmul_tiles<kKind, Codes<ID>>(args);
+#endif
   const bool many = args.columns > kMaxRowColumns || args.interleave;
   if constexpr (kKind == ActivationKind::kFloat) {
     matmul_float<FloatWeights<ID>>(args);

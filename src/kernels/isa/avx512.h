@@ -1,13 +1,19 @@
-// AVX-512 F/BW/DQ/VL/VNNI: one register a vector.
+// AVX-512 F/BW/DQ/VL/VNNI: one register a vector; with AMX-INT8 products of several columns use tiles.
 #pragma once
 #include <immintrin.h>
 
 #include "kernels/isa/vocabulary.h"
+#if defined(__AMX_INT8__)
+#include "kernels/isa/amx_tiles.h"
+#endif
 
 namespace nibble {
 namespace {
 
 struct Isa {
+#if defined(__AMX_INT8__)
+  using Tiles = AmxTiles;
+#endif
   static constexpr int kSignedBias = 128;
   static constexpr int kPeakAccumulators = 12;
   static constexpr int kMaxRowColumns = 4, kTilePanels = 2, kTileColumns = 6;

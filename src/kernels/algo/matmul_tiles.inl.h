@@ -1,0 +1,399 @@
+// Several columns on a machine with tile registers: C (16 rows x 16 columns) += A (16 rows x 64 codes in file order) * B (64
+// activations x 16 columns, interleaved by 4). Weights need no transposition; each call interleaves its columns once. Lanes are
+// columns, and a tile costs the same however few of its 16 columns are used.
+//
+// Superblocks: the sub-scale is folded into the codes, so that one chain of products runs over all 256 values. A product needs up
+// to 13 bits and is kept as two planes of bytes, product = low + 256 * high, each with its own accumulator (planes.inl.h).
+#pragma once
+#include "kernels/algo/matmul_panel.inl.h"
+#include "kernels/algo/planes.inl.h"
+
+namespace nibble {
+namespace {
+
+inline constexpr int kGroups = 2;  // of 16 rows, worked on together: they share what is read of the activations
+
+// Activations as tiles want them, by chunks of 256 values of K and, within, by tiles of 16 columns; columns that do not exist are
+// zero. T tiles; G scales a chunk and column; totals are float or int32.
+struct TileScratch {
+  int64_t tiles;
+  int8_t* codes;    // (chunk, T, step of 64, k / 4, (column, 4))
+  float* scales;    // (chunk, T, G, column)
+  int32_t* sums;    // superblocks with minima: (chunk, T, pair of sub-blocks, column), pairs of int16
+  float* block_sums;  // blocks with minima: (chunk, T, G, column)
+  float* totals;    // (T, kGroups * 16 rows, column)
+};
+
+NIBBLE_INLINE TileScratch tile_scratch(const MatmulArgs& args) {
+  TileScratch s;
+  s.tiles = (args.columns + 15) / 16;
+  const int64_t values = s.tiles * 16 * args.q.padded_length;
+  s.codes = reinterpret_cast<int8_t*>(args.scratch);
+  s.scales = reinterpret_cast<float*>(s.codes + values);
+  s.block_sums = s.scales + values / 32;
+  s.sums = reinterpret_cast<int32_t*>(s.block_sums);
+  s.totals = s.block_sums + values / 32;
+  return s;
+}
+
+NIBBLE_INLINE void interleave_codes(const MatmulArgs& args, const TileScratch& s) {
+  int8_t* out = s.codes;
+  for (int64_t k = 0; k < args.length; k += 256)
+    for (int64_t tile = 0; tile < s.tiles; ++tile)
+      for (int64_t step = 0; step < 256; step += 64) {
+        Isa::I32 v[16];
+        for (int c = 0; c < 16; ++c) {
+          const int64_t column = 16 * tile + c;
+          v[c] = column < args.columns ? Isa::as_ints(Isa::load_u8(args.q.codes + column * args.q.padded_length + k + step)) : Isa::set_i(0);
+        }
+        Isa::transpose(v);
+        for (int i = 0; i < 16; ++i, out += 64) Isa::store_u8(out, Isa::as_bytes(v[i]));
+      }
+}
+
+// in: (columns, stride) words of 32 bits, WORDS of each chunk; what convert() makes of 16 columns' words goes to
+// (chunk, T, WORDS, column).
+template <int WORDS, class Convert>
+NIBBLE_INLINE void interleave_words(const MatmulArgs& args, const TileScratch& s, const void* in, int64_t stride, const Convert& convert) {
+  const int64_t words = (args.length + 255) / 256 * WORDS;
+  for (int64_t tile = 0; tile < s.tiles; ++tile)
+    for (int64_t first = 0; first < words; first += 16) {
+      Isa::I32 v[16];
+      for (int c = 0; c < 16; ++c) {
+        const int64_t column = 16 * tile + c;
+        v[c] = column < args.columns ? Isa::load_i(static_cast<const int32_t*>(in) + column * stride + first) : Isa::set_i(0);
+      }
+      Isa::transpose(v);
+      for (int64_t i = first; i < first + 16 && i < words; ++i) convert(v[i - first], ((i / WORDS * s.tiles + tile) * WORDS + i % WORDS) * 16);
+    }
+}
+
+// Prefetches what the next rows read where these rows read now.
+NIBBLE_INLINE const uint8_t* tile_row(const MatmulArgs& args, int64_t row, size_t offset, size_t bytes) {
+  const int64_t next = row + kGroups * 16;
+  if (next < args.row_end) prefetch(args.weights + size_t(next) * args.row_bytes + offset, bytes);
+  return args.weights + size_t(clamp_row(args, row)) * args.row_bytes + offset;
+}
+
+NIBBLE_INLINE void clear_totals(const TileScratch& s) {
+  for (int64_t i = 0; i < s.tiles * kGroups * 16; ++i) Isa::store_f(s.totals + 16 * i, Isa::set_f(0));
+}
+
+// finish(total, first column) gives the result of 16 columns of a row.
+template <class Finish>
+NIBBLE_INLINE void store_totals(const MatmulArgs& args, const TileScratch& s, int64_t row, const Finish& finish) {
+  for (int64_t tile = 0; tile < s.tiles; ++tile)
+    for (int g = 0; g < kGroups && row + 16 * g < args.row_end; ++g) {
+      Isa::I32 v[16];
+      for (int r = 0; r < 16; ++r) v[r] = finish(Isa::load_i(reinterpret_cast<int32_t*>(s.totals + ((tile * kGroups + g) * 16 + r) * 16)), tile);
+      Isa::transpose(v);
+      for (int c = 0; c < 16 && 16 * tile + c < args.columns; ++c)
+        store_rows(args, row + 16 * g, int(16 * tile) + c, Isa::bits_to_float(v[c]));
+    }
+}
+
+// A step of 64 (or, of configure(32), 32) values of both row groups and all planes; `a` are the groups' first planes.
+template <class Tiles, bool TWO, int G>
+NIBBLE_INLINE void tile_step(const uint8_t* low, const uint8_t* high) {
+  constexpr int kB = Tiles::kB;
+  Tiles::template load<Tiles::kA>(low);
+  Tiles::template dot<!TWO, G * (TWO ? 2 : 1), Tiles::kA, kB>();
+  if constexpr (TWO) {
+    Tiles::template load<Tiles::kA + 1>(high);
+    Tiles::template dot<true, 2 * G + 1, Tiles::kA + 1, kB>();
+  }
+}
+
+// 256 values of K of the rows, and what is multiplied in after their products. The products of one tile are added to the totals
+// after those of the next were started (the tile unit and the vector units then work side by side), so there are two of each.
+template <int SUBS>
+struct TileParts {
+  alignas(64) float scales[kGroups][16], mins[kGroups][16];
+  alignas(64) int32_t sub_mins[kGroups][16][SUBS / 2 + 1];  // pairs of int16
+};
+template <int PLANES, int SUBS>
+struct TilePanel {
+  alignas(64) uint8_t codes[kGroups][PLANES][4][16][64];  // (group, plane, step, row, k)
+  TileParts<SUBS> parts[2];
+  alignas(64) int32_t products[2][kGroups][PLANES][16][16];
+};
+
+template <class C, class Panel>
+NIBBLE_INLINE void fill_tile_panel(const MatmulArgs& args, int64_t row, int64_t superblock, Panel& panel) {
+  auto& parts = panel.parts[superblock % 2];
+  using Block = typename C::Block;
+  constexpr bool kTwo = Planes<C>::kTwo;
+  for (int g = 0; g < kGroups; ++g) {
+    alignas(64) uint16_t scale_bits[16], min_bits[16];
+    for (int r = 0; r < 16; ++r) {
+      const auto* b = reinterpret_cast<const Block*>(tile_row(args, row + 16 * g + r, size_t(superblock) * sizeof(Block), sizeof(Block)));
+      alignas(32) uint8_t mins[32];
+      Planes<C>::fill(b, mins, panel.codes[g][0][0][r], panel.codes[g][kTwo ? 1 : 0][0][r]);
+      scale_bits[r] = C::scale_bits(b);
+      if constexpr (C::kHasMin) {
+        min_bits[r] = C::min_bits(b);
+        alignas(64) int32_t pairs[16];
+        Isa::store_i(pairs, Isa::widen_u8_pairs(mins));
+        for (int i = 0; i < C::kSubs / 2; ++i) parts.sub_mins[g][r][i] = pairs[i];
+      }
+    }
+    Isa::store_f(parts.scales[g], C::load_scales(scale_bits));
+    if constexpr (C::kHasMin) Isa::store_f(parts.mins[g], C::load_scales(min_bits));
+  }
+}
+
+template <class C, class Panel>
+NIBBLE_INLINE void tile_products(Panel& panel, const int8_t* codes, int64_t slot) {
+  using Tiles = typename Isa::Tiles;
+  constexpr bool kTwo = Planes<C>::kTwo;
+  constexpr int kLast = kTwo ? 1 : 0;
+  Tiles::template zero<0>(), Tiles::template zero<1>();
+  if constexpr (kTwo) Tiles::template zero<2>(), Tiles::template zero<3>();
+  for (int step = 0; step < 4; ++step) {
+    Tiles::template load<Tiles::kB>(codes + 1024 * step);
+    tile_step<Tiles, kTwo, 0>(panel.codes[0][0][step][0], panel.codes[0][kLast][step][0]);
+    tile_step<Tiles, kTwo, 1>(panel.codes[1][0][step][0], panel.codes[1][kLast][step][0]);
+  }
+  auto& products = panel.products[slot];
+  Tiles::template store<0>(products[0][0]);
+  Tiles::template store<1>(kTwo ? products[0][kLast] : products[1][0]);
+  if constexpr (kTwo) Tiles::template store<2>(products[1][0]), Tiles::template store<3>(products[1][kLast]);
+}
+
+// What is fetched into the nearest cache meanwhile: the activations and the totals of a later tile.
+struct TileAhead {
+  const int8_t* codes;
+  const float* totals;
+  NIBBLE_INLINE void fetch(int row) const {
+    __builtin_prefetch(codes + 128 * row), __builtin_prefetch(codes + 128 * row + 64);
+    __builtin_prefetch(totals + 16 * row);
+  }
+};
+
+// The float chain of one superblock, for all rows and 16 columns.
+template <class C, class Parts, class Products>
+NIBBLE_INLINE void add_products(const Parts& parts, const Products& products, const float* scales, const int32_t* sums, float* totals,
+                                TileAhead ahead) {
+  constexpr int kPairs = C::kSubs / 2;
+  const Isa::F32 activation_scale = Isa::load_f(scales);
+  Isa::I32 pairs[kPairs + 1];
+  if constexpr (C::kHasMin)
+    for (int i = 0; i < kPairs; ++i) pairs[i] = Isa::load_i(sums + 16 * i);
+  for (int g = 0; g < kGroups; ++g)
+#pragma GCC unroll 4
+    for (int r = 0; r < 16; ++r, totals += 16) {
+      ahead.fetch(16 * g + r);
+      Isa::I32 sum = Isa::load_i(products[g][0][r]);
+      if constexpr (Planes<C>::kTwo) sum = Isa::add(sum, Isa::shift_left<8>(Isa::load_i(products[g][Planes<C>::kTwo ? 1 : 0][r])));
+      const Isa::F32 scale = Isa::mul(Isa::set_f(parts.scales[g][r]), activation_scale);
+      Isa::F32 t = Isa::fma(Isa::to_float(sum), scale, Isa::load_f(totals));
+      if constexpr (C::kHasMin) {
+        Isa::I32 min_sum = Isa::set_i(0);
+#pragma GCC unroll 8
+        for (int i = 0; i < kPairs; ++i) min_sum = Isa::dot_pairs(min_sum, pairs[i], Isa::broadcast_i(&parts.sub_mins[g][r][i]));
+        const Isa::F32 min = Isa::mul(Isa::set_f(parts.mins[g][r]), activation_scale);
+        t = Isa::fma(Isa::to_float(min_sum), Isa::sub(Isa::set_f(0), min), t);
+      }
+      Isa::store_f(totals, t);
+    }
+}
+
+template <class C>
+void tiles_superblocks(const MatmulArgs& args) {
+  constexpr int kSubs = C::kSubs;
+  const TileScratch s = tile_scratch(args);
+  const int64_t padded = args.q.padded_length;
+  if (!args.scratch_filled) {
+    interleave_codes(args, s);
+    interleave_words<1>(args, s, args.q.scales, padded / 32, [&](Isa::I32 v, int64_t at) { Isa::store_f(s.scales + at, Isa::bits_to_float(v)); });
+    if constexpr (C::kHasMin)
+      interleave_words<kSubs / 2>(args, s, kSubs == 8 ? args.q.sums32 : args.q.sums16, padded * kSubs / 512,
+                                  [&](Isa::I32 v, int64_t at) { Isa::store_i(s.sums + at, v); });
+  }
+  TilePanel<Planes<C>::kTwo ? 2 : 1, kSubs> panel;
+  Isa::Tiles::configure(64);
+  for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
+    clear_totals(s);
+    const int64_t units = args.length / 256 * s.tiles;
+    const auto add = [&](int64_t unit) {
+      const int64_t after = unit + 2 < units ? unit + 2 : unit;
+      add_products<C>(panel.parts[unit / s.tiles % 2], panel.products[unit % 2], s.scales + unit * 16, s.sums + unit * 8 * kSubs,
+                      s.totals + unit % s.tiles * kGroups * 256, {s.codes + after * 4096, s.totals + after % s.tiles * kGroups * 256});
+    };
+    for (int64_t unit = 0; unit < units; ++unit) {
+      if (unit % s.tiles == 0) fill_tile_panel<C>(args, row, unit / s.tiles, panel);
+      tile_products<C>(panel, s.codes + unit * 4096, unit % 2);
+      if (unit > 0) add(unit - 1);
+    }
+    add(units - 1);
+    store_totals(args, s, row, [](Isa::I32 total, int64_t) { return total; });
+  }
+  Isa::Tiles::release();
+}
+
+// Formats of 32 values: a product of K = 32 for every block.
+struct TileBlocks {
+  alignas(64) uint8_t codes[kGroups][4][16][64];  // (group, pair of blocks, row, k)
+  struct alignas(64) { float scales[kGroups][8][16], mins[kGroups][8][16]; } parts[2];
+  alignas(64) int32_t products[2][4][kGroups][16][16];
+};
+
+template <class C>
+NIBBLE_INLINE void fill_tile_blocks(const MatmulArgs& args, int64_t row, int64_t first, int count, TileBlocks& panel) {
+  using Block = typename C::Block;
+  static constexpr Block kNoBlock{};
+  auto& parts = panel.parts[first / 8 % 2];
+  for (int g = 0; g < kGroups; ++g) {
+    alignas(64) uint16_t scale_bits[8][16], min_bits[8][16];
+    for (int r = 0; r < 16; ++r) {
+      const auto* b = reinterpret_cast<const Block*>(tile_row(args, row + 16 * g + r, size_t(first) * sizeof(Block), 8 * sizeof(Block)));
+      for (int i = 0; i < count; i += 2)
+        Isa::store_u8(panel.codes[g][i / 2][r], signed_codes<C>(C::codes(b + i, i + 1 < count ? b + i + 1 : &kNoBlock)));
+      for (int i = 0; i < count; ++i) {
+        scale_bits[i][r] = C::scale_bits(b + i);
+        if constexpr (C::kHasMin) min_bits[i][r] = C::min_bits(b + i);
+      }
+    }
+    for (int i = 0; i < count; ++i) {
+      Isa::store_f(parts.scales[g][i], C::load_scales(scale_bits[i]));
+      if constexpr (C::kHasMin) Isa::store_f(parts.mins[g][i], C::load_scales(min_bits[i]));
+    }
+  }
+}
+
+// Blocks [4 * half, 4 * half + count) of the panel.
+template <class Tiles>
+NIBBLE_INLINE void tile_block_products(TileBlocks& panel, const int8_t* codes, int64_t half, int count) {
+  for (int i = 0; i < count; ++i) {
+    Tiles::template zero<0>(), Tiles::template zero<1>();
+    Tiles::template load<Tiles::kB>(codes + 512 * i);
+    tile_step<Tiles, false, 0>(panel.codes[0][2 * half + i / 2][0] + 32 * (i % 2), nullptr);
+    tile_step<Tiles, false, 1>(panel.codes[1][2 * half + i / 2][0] + 32 * (i % 2), nullptr);
+    Tiles::template store<0>(panel.products[half][i][0]);
+    Tiles::template store<1>(panel.products[half][i][1]);
+  }
+}
+
+template <class C, class Parts, class Products>
+NIBBLE_INLINE void add_block_products(const Parts& parts, const Products& products, int64_t half, int count, const float* scales,
+                                      const float* sums, float* totals) {
+  for (int g = 0; g < kGroups; ++g)
+    for (int r = 0; r < 16; ++r, totals += 16) {
+      Isa::F32 t = Isa::load_f(totals);
+#pragma GCC unroll 4
+      for (int i = 0; i < count; ++i) {
+        const Isa::F32 activation_scale = Isa::load_f(scales + 16 * i);
+        const Isa::F32 scale = Isa::mul(Isa::set_f(parts.scales[g][4 * half + i][r]), activation_scale);
+        t = Isa::fma(Isa::to_float(Isa::load_i(products[i][g][r])), scale, t);
+        if constexpr (C::kHasMin) {
+          const Isa::F32 min = Isa::mul(Isa::set_f(parts.mins[g][4 * half + i][r]), activation_scale);
+          t = Isa::fma(Isa::load_f(sums + 16 * i), min, t);
+        }
+      }
+      Isa::store_f(totals, t);
+    }
+}
+
+template <class C>
+void tiles_blocks(const MatmulArgs& args) {
+  const TileScratch s = tile_scratch(args);
+  const int64_t per_column = args.q.padded_length / 32, blocks = args.length / 32;
+  if (!args.scratch_filled) {
+    interleave_codes(args, s);
+    interleave_words<8>(args, s, args.q.scales, per_column, [&](Isa::I32 v, int64_t at) { Isa::store_f(s.scales + at, Isa::bits_to_float(v)); });
+    if constexpr (C::kHasMin)
+      interleave_words<4>(args, s, args.q.sums32, per_column / 2, [&](Isa::I32 v, int64_t at) {  // pairs of int16
+        Isa::store_f(s.block_sums + 2 * at, Isa::to_float(Isa::dot_pairs(Isa::set_i(0), v, Isa::set_i(1))));
+        Isa::store_f(s.block_sums + 2 * at + 16, Isa::to_float(Isa::dot_pairs(Isa::set_i(0), v, Isa::set_i(1 << 16))));
+      });
+  }
+  TileBlocks panel;
+  Isa::Tiles::configure(32);
+  for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
+    clear_totals(s);
+    // Units of four blocks and a tile of columns, two a chunk of 256 values; the last may be short or empty.
+    const int64_t units = (blocks + 7) / 8 * s.tiles * 2;
+    const auto count_of = [&](int64_t unit) {
+      const int64_t left = blocks - unit / 2 / s.tiles * 8 - unit % 2 * 4;
+      return int(left < 0 ? 0 : left < 4 ? left : 4);
+    };
+    const auto add = [&](int64_t unit) {
+      const int64_t half = unit % 2, at = unit / 2;
+      const auto body = [&](int count) {
+        add_block_products<C>(panel.parts[at / s.tiles % 2], panel.products[half], half, count, s.scales + at * 128 + half * 64,
+                              s.block_sums + at * 128 + half * 64, s.totals + at % s.tiles * kGroups * 256);
+      };
+      if (const int count = count_of(unit); count == 4) body(4);
+      else body(count);
+    };
+    for (int64_t unit = 0; unit < units; ++unit) {
+      const int64_t first = unit / 2 / s.tiles * 8;
+      if (unit % (2 * s.tiles) == 0) fill_tile_blocks<C>(args, row, first, int(blocks - first < 8 ? blocks - first : 8), panel);
+      tile_block_products<Isa::Tiles>(panel, s.codes + unit * 2048, unit % 2, count_of(unit));
+      if (unit > 0) add(unit - 1);
+    }
+    add(units - 1);
+    store_totals(args, s, row, [](Isa::I32 total, int64_t) { return total; });
+  }
+  Isa::Tiles::release();
+}
+
+// Ternary: the accumulators are the integer totals of whole rows. Up to two blocks of 128 at a time.
+template <class C>
+void tiles_ternary(const MatmulArgs& args) {
+  using Block = typename C::Block;
+  using Tiles = typename Isa::Tiles;
+  const TileScratch s = tile_scratch(args);
+  const int64_t blocks = args.length / 128, per_column = args.q.padded_length / 32;
+  if (!args.scratch_filled) {
+    interleave_codes(args, s);
+    for (int64_t c = 0; c < 16 * s.tiles; ++c) s.scales[c] = c < args.columns ? args.q.scales[c * per_column] * args.tensor_scale : 0;
+  }
+  alignas(64) uint8_t codes[kGroups][4][16][64];
+  Tiles::configure(64);
+  for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
+    clear_totals(s);  // zero of either kind
+    for (int64_t first = 0; first < blocks; first += 2) {
+      const int count = int(blocks - first < 2 ? blocks - first : 2);
+      for (int g = 0; g < kGroups; ++g)
+        for (int r = 0; r < 16; ++r) {
+          const auto* b = reinterpret_cast<const Block*>(tile_row(args, row + 16 * g + r, size_t(first) * sizeof(Block), 2 * sizeof(Block)));
+          for (int i = 0; i < count; ++i) {
+            Isa::store_u8(codes[g][2 * i][r], signed_codes<C>(C::template codes<0>(b + i)));
+            Isa::store_u8(codes[g][2 * i + 1][r], signed_codes<C>(C::template codes<1>(b + i)));
+          }
+        }
+      for (int64_t tile = 0; tile < s.tiles; ++tile) {
+        float* const totals = s.totals + tile * kGroups * 256;
+        Tiles::template load<0>(totals), Tiles::template load<1>(totals + 256);
+        for (int step = 0; step < 2 * count; ++step) {
+          Tiles::template load<Tiles::kB>(s.codes + (first / 2 * s.tiles + tile) * 4096 + 1024 * step);
+          tile_step<Tiles, false, 0>(codes[0][step][0], nullptr);
+          tile_step<Tiles, false, 1>(codes[1][step][0], nullptr);
+        }
+        Tiles::template store<0>(totals), Tiles::template store<1>(totals + 256);
+      }
+    }
+    store_totals(args, s, row, [&](Isa::I32 total, int64_t tile) {
+      alignas(64) float lanes[16];
+      Isa::store_f(lanes, Isa::mul(Isa::to_float(total), Isa::load_f(s.scales + 16 * tile)));
+      return Isa::load_i(reinterpret_cast<const int32_t*>(lanes));
+    });
+  }
+  Tiles::release();
+}
+
+// From so many columns on: measured against the kernels of few columns and of panels (docs/performance.md).
+constexpr int least_tile_columns(ActivationKind kind) {
+  return kind == ActivationKind::kPer32 ? 4 : kind == ActivationKind::kPer256 ? 8 : 5;
+}
+
+template <ActivationKind KIND, class C>
+NIBBLE_INLINE void matmul_tiles(const MatmulArgs& args) {
+  if constexpr (KIND == ActivationKind::kPer32) tiles_blocks<C>(args);
+  else if constexpr (KIND == ActivationKind::kPer256) tiles_superblocks<C>(args);
+  else tiles_ternary<C>(args);
+}
+
+}  // namespace
+}  // namespace nibble
