@@ -195,21 +195,20 @@ struct Isa {
   static NIBBLE_INLINE U8 as_bytes(I32 x) { U8 r; QUARTERS r.v[i] = vreinterpretq_u8_s32(x.v[i]); return r; }
   static NIBBLE_INLINE I32 as_ints(U8 x) { I32 r; QUARTERS r.v[i] = vreinterpretq_s32_u8(x.v[i]); return r; }
 
-  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
-    for (int k = 0; k < 4; ++k)
-      QUARTERS {
-        const I32* rows = v + 4 * i;
-        out[k].v[i] = vpaddq_s32(vpaddq_s32(rows[0].v[k], rows[1].v[k]), vpaddq_s32(rows[2].v[k], rows[3].v[k]));
-      }
+  static NIBBLE_INLINE I32 sum4(const I32* v) {
+    I32 r;
+    QUARTERS r.v[i] = vpaddq_s32(vpaddq_s32(v[0].v[i], v[1].v[i]), vpaddq_s32(v[2].v[i], v[3].v[i]));
+    return r;
   }
-  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
-    I32 q[4];
-    transpose_sum_quarters(v, q);
-    even = add(q[0], q[1]), odd = add(q[2], q[3]);
+  static NIBBLE_INLINE void merge_quarters(const I32* q, I32* out) {
+    for (int k = 0; k < 4; ++k) QUARTERS out[k].v[i] = q[i].v[k];
   }
-  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
+  static NIBBLE_INLINE void merge_halves(const I32* q, I32& even, I32& odd) {
+    QUARTERS even.v[i] = vaddq_s32(q[i].v[0], q[i].v[1]), odd.v[i] = vaddq_s32(q[i].v[2], q[i].v[3]);
+  }
+  static NIBBLE_INLINE I32 merge(const I32* q) {
     I32 even, odd;
-    transpose_sum_halves(v, even, odd);
+    merge_halves(q, even, odd);
     return add(even, odd);
   }
   // 4x4 blocks: block (i, k) goes to (k, i).

@@ -98,20 +98,26 @@ struct Isa {
   }
   static NIBBLE_INLINE U8 as_bytes(I32 a) { return __builtin_bit_cast(U8, a); }
   static NIBBLE_INLINE I32 as_ints(U8 a) { return __builtin_bit_cast(I32, a); }
-  // Lane r of the result: the sum of all 16 lanes of v[r].
-  static NIBBLE_INLINE I32 transpose_sum(const I32* v) { I32 r; LANES r.v[i] = reduce_add(v[i]); return r; }
-  // even: sums of lanes 0-7 of v[r]; odd: of lanes 8-15.
-  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
+  static NIBBLE_INLINE I32 sum4(const I32* v) {
+    I32 r;
     LANES {
-      int32_t low = 0, high = 0;
-      for (int k = 0; k < 8; ++k) low += v[i].v[k], high += v[i].v[k + 8];
-      even.v[i] = low, odd.v[i] = high;
+      const int32_t* lanes = v[i % 4].v + i / 4 * 4;
+      r.v[i] = lanes[0] + lanes[1] + lanes[2] + lanes[3];
     }
+    return r;
   }
-  // out[k] lane r: the sum of lanes 4k to 4k+3 of v[r].
-  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
-    for (int k = 0; k < 4; ++k)
-      LANES out[k].v[i] = v[i].v[4 * k] + v[i].v[4 * k + 1] + v[i].v[4 * k + 2] + v[i].v[4 * k + 3];
+  static NIBBLE_INLINE void merge_quarters(const I32* q, I32* out) {
+    for (int k = 0; k < 4; ++k) LANES out[k].v[i] = q[i / 4].v[4 * k + i % 4];
+  }
+  static NIBBLE_INLINE void merge_halves(const I32* q, I32& even, I32& odd) {
+    I32 quarters[4];
+    merge_quarters(q, quarters);
+    even = add(quarters[0], quarters[1]), odd = add(quarters[2], quarters[3]);
+  }
+  static NIBBLE_INLINE I32 merge(const I32* q) {
+    I32 even, odd;
+    merge_halves(q, even, odd);
+    return add(even, odd);
   }
   static NIBBLE_INLINE void transpose(I32* v) {
     for (int r = 0; r < 16; ++r)
