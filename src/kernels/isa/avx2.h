@@ -167,6 +167,10 @@ struct Isa {
     return {field_dup16_half<LOW, HIGH, MASK>(p0), field_dup16_half<LOW, HIGH, MASK>(p1)};
   }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) { return {load256(p0), load256(p1)}; }
+  static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
+    const char* const b = static_cast<const char*>(p);
+    return {_mm256_setr_m128i(load128(b), load128(b + stride)), _mm256_setr_m128i(load128(b + 2 * stride), load128(b + 3 * stride))};
+  }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
     const __m256i t = _mm256_broadcastsi128_si256(load128(table));
     return {_mm256_shuffle_epi8(t, index.a), _mm256_shuffle_epi8(t, index.b)};
@@ -233,6 +237,20 @@ struct Isa {
   static NIBBLE_INLINE I32 merge(const I32* q) {
     return {add_lanes(_mm256_add_epi32(q[0].a, q[0].b), _mm256_add_epi32(q[1].a, q[1].b)),
             add_lanes(_mm256_add_epi32(q[2].a, q[2].b), _mm256_add_epi32(q[3].a, q[3].b))};
+  }
+  static NIBBLE_INLINE void transpose_words8(const void* const* rows, __m256i* words) {
+    __m256i v[4];  // rows i and i + 4
+    for (int i = 0; i < 4; ++i) v[i] = _mm256_setr_m128i(load128(rows[i]), load128(rows[i + 4]));
+    const __m256i a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
+    const __m256i c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+    words[0] = _mm256_unpacklo_epi64(a, c), words[1] = _mm256_unpackhi_epi64(a, c);
+    words[2] = _mm256_unpacklo_epi64(b, d), words[3] = _mm256_unpackhi_epi64(b, d);
+  }
+  static NIBBLE_INLINE void transpose_words(const void* const* rows, I32* words) {
+    __m256i low[4], high[4];
+    transpose_words8(rows, low);
+    transpose_words8(rows + 8, high);
+    for (int k = 0; k < 4; ++k) words[k] = {low[k], high[k]};
   }
   static NIBBLE_INLINE void transpose8(__m256i* v) {
     __m256i t[8];

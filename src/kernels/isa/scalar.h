@@ -86,6 +86,11 @@ struct Isa {
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
     U8 r; __builtin_memcpy(r.v, p0, 32); __builtin_memcpy(r.v + 32, p1, 32); return r;
   }
+  static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
+    U8 r;
+    for (size_t i = 0; i < 4; ++i) __builtin_memcpy(r.v + 16 * i, static_cast<const char*>(p) + i * stride, 16);
+    return r;
+  }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) { BYTES index.v[i] = uint8_t(table[index.v[i] & 15]); return index; }
   static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) { U8 r; BYTES r.v[i] = (bits >> i) & 1 ? value : 0; return r; }
   static NIBBLE_INLINE U8 bias_signed(U8 a) { return a; }
@@ -118,6 +123,9 @@ struct Isa {
     I32 even, odd;
     merge_halves(q, even, odd);
     return add(even, odd);
+  }
+  static NIBBLE_INLINE void transpose_words(const void* const* rows, I32* words) {
+    for (int k = 0; k < 4; ++k) LANES __builtin_memcpy(words[k].v + i, static_cast<const char*>(rows[i]) + 4 * k, 4);
   }
   static NIBBLE_INLINE void transpose(I32* v) {
     for (int r = 0; r < 16; ++r)
