@@ -79,25 +79,6 @@ NIBBLE_INLINE void tile_dot(const Panel& panel, int k0, const int8_t* a, int64_t
   }
 }
 
-// Calls tile<NC>(first column) for all columns, in as few tiles as there must be, of sizes that differ by one at most: a small tile
-// waits for its own results.
-template <class Tile>
-NIBBLE_INLINE void for_column_tiles(int columns, const Tile& tile) {
-  int tiles = (columns + Isa::kTileColumns - 1) / Isa::kTileColumns;
-  for (int c = 0, size; tiles > 0; c += size, --tiles) {
-    size = (columns - c + tiles - 1) / tiles;
-    switch (size) {
-      case 1: tile.template operator()<1>(c); break;
-      case 2: tile.template operator()<2>(c); break;
-      case 3: if constexpr (Isa::kTileColumns > 2) tile.template operator()<3>(c); break;
-      case 4: if constexpr (Isa::kTileColumns > 3) tile.template operator()<4>(c); break;
-      case 5: if constexpr (Isa::kTileColumns > 4) tile.template operator()<5>(c); break;
-      case 6: if constexpr (Isa::kTileColumns > 5) tile.template operator()<6>(c); break;
-      default: break;
-    }
-  }
-}
-
 template <class C>
 void unpack_superblock(const typename C::Block* const* rows, Panel& panel, int p) {
   PanelCodes<C>::unpack(rows, panel.codes[p]);
@@ -195,7 +176,7 @@ void panel_superblocks(const MatmulArgs& args) {
         }
         unpack_superblock<C>(rows, panel, p);
       }
-      for_column_tiles(args.columns, [&]<int NC>(int column) { tile_superblock<C, NC>(panel, args, scratch, column, superblock); });
+      for_column_tiles<Isa::kTileColumns>(args.columns, [&]<int NC>(int column) { tile_superblock<C, NC>(panel, args, scratch, column, superblock); });
     }
     store_sums(args, scratch, row);
   }
@@ -268,7 +249,7 @@ void panel_blocks(const MatmulArgs& args) {
         }
         unpack_blocks<C>(rows, count, panel, p);
       }
-      for_column_tiles(args.columns, [&]<int NC>(int column) { tile_blocks<C, NC>(panel, args, scratch, column, first, count); });
+      for_column_tiles<Isa::kTileColumns>(args.columns, [&]<int NC>(int column) { tile_blocks<C, NC>(panel, args, scratch, column, first, count); });
     }
     store_sums(args, scratch, row);
   }
@@ -310,7 +291,7 @@ void panel_ternary(const MatmulArgs& args) {
           for (int k = 0; k < 16; ++k) Isa::store_u8(panel.codes[p][16 * step + k], Isa::as_bytes(v[k]));
         }
       }
-      for_column_tiles(args.columns, [&]<int NC>(int column) { tile_ternary<NC>(panel, args, scratch, column, first * 128, count); });
+      for_column_tiles<Isa::kTileColumns>(args.columns, [&]<int NC>(int column) { tile_ternary<NC>(panel, args, scratch, column, first * 128, count); });
     }
     for (int c = 0; c < args.columns; ++c) {
       int32_t correction = 0;

@@ -3,6 +3,7 @@
 // so that the integer partial sums of long rows fit L1; of sixteen rows, lanes become rows before the one conversion to float.
 #pragma once
 #include "kernels/algo/codes.inl.h"
+#include "kernels/algo/tiles.inl.h"
 #include "kernels/kernels.h"
 
 namespace nibble {
@@ -34,8 +35,6 @@ constexpr int zero_point() {
 }
 
 NIBBLE_INLINE int64_t clamp_row(const MatmulArgs& args, int64_t row) { return row < args.row_end ? row : args.row_end - 1; }
-
-inline constexpr size_t kAhead = 1024;  // bytes, where a stream simply goes on
 
 // The rows of a call as four streams of `quarter` rows, a multiple of 4. Lane 4 * k + stream of group g is row 4 * g + k of its
 // stream; lanes beyond a stream's end repeat a row and are not stored.
