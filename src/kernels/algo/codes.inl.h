@@ -23,6 +23,7 @@ struct Codes<FormatId::kQ4_0> : HalfScale {
   using Block = BlockQ4_0;
   static constexpr int kZero = 8;
   static constexpr bool kSigned = false, kHasMin = false;
+  static NIBBLE_INLINE Isa::U8 from_nibbles(Isa::U8 nibbles) { return nibbles; }
   static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) { return Isa::field_dup16<0, 4, 15>(a->qs, b->qs); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
 };
@@ -32,6 +33,7 @@ struct Codes<FormatId::kQ4_1> : HalfScale {
   using Block = BlockQ4_1;
   static constexpr int kZero = 0;
   static constexpr bool kSigned = false, kHasMin = true;
+  static NIBBLE_INLINE Isa::U8 from_nibbles(Isa::U8 nibbles) { return nibbles; }
   static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) { return Isa::field_dup16<0, 4, 15>(a->qs, b->qs); }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
   static NIBBLE_INLINE uint16_t min_bits(const Block* b) { return b->m; }
@@ -79,8 +81,9 @@ struct Codes<FormatId::kIQ4_NL> : HalfScale {
   using Block = BlockIQ4_NL;
   static constexpr int kZero = 0;
   static constexpr bool kSigned = true, kHasMin = false;
+  static NIBBLE_INLINE Isa::U8 from_nibbles(Isa::U8 nibbles) { return Isa::lookup16(kIQ4Codebook, nibbles); }
   static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) {
-    return Isa::lookup16(kIQ4Codebook, Isa::field_dup16<0, 4, 15>(a->qs, b->qs));
+    return from_nibbles(Isa::field_dup16<0, 4, 15>(a->qs, b->qs));
   }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
 };
@@ -91,9 +94,12 @@ struct Codes<FormatId::kMXFP4> {
   using Block = BlockMXFP4;
   static constexpr int kZero = 12;
   static constexpr bool kSigned = false, kHasMin = false;
-  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) {
+  static NIBBLE_INLINE Isa::U8 from_nibbles(Isa::U8 nibbles) {
     static constexpr int8_t kRaised[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
-    return Isa::lookup16(kRaised, Isa::field_dup16<0, 4, 15>(a->qs, b->qs));
+    return Isa::lookup16(kRaised, nibbles);
+  }
+  static NIBBLE_INLINE Isa::U8 codes(const Block* a, const Block* b) {
+    return from_nibbles(Isa::field_dup16<0, 4, 15>(a->qs, b->qs));
   }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->e; }
   static NIBBLE_INLINE Isa::F32 load_scales(const uint16_t* e) {
@@ -200,9 +206,10 @@ struct Codes<FormatId::kIQ4_XS> : HalfScale {
   static constexpr bool kWide = true;
   static constexpr int kZero = 0, kSubs = 8;
   static constexpr bool kSigned = true, kHasMin = false;
+  static NIBBLE_INLINE Isa::U8 from_nibbles(Isa::U8 nibbles) { return Isa::lookup16(kIQ4Codebook, nibbles); }
   template <int STEP>
   static NIBBLE_INLINE Isa::U8 codes(const Block* b) {
-    return Isa::lookup16(kIQ4Codebook, Isa::field_dup16<0, 4, 15>(b->qs + 32 * STEP, b->qs + 32 * STEP + 16));
+    return from_nibbles(Isa::field_dup16<0, 4, 15>(b->qs + 32 * STEP, b->qs + 32 * STEP + 16));
   }
   static NIBBLE_INLINE Isa::I32 sub_scales(const Block* b, uint8_t*) {
     uint32_t packed;

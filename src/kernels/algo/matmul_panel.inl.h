@@ -2,6 +2,7 @@
 // 32-bit lane is a row; all columns are multiplied with it while it is in L1. Activations are broadcast from memory.
 #pragma once
 #include "kernels/algo/matmul_rows.inl.h"
+#include "kernels/algo/panel_codes.inl.h"
 
 namespace nibble {
 namespace {
@@ -42,16 +43,6 @@ NIBBLE_INLINE void fill_corrections(const MatmulArgs& args, int zero, int32_t* o
 }
 
 template <bool SIGNED>
-NIBBLE_INLINE void store_panel_step(Isa::I32* rows, uint8_t (*codes)[64]) {
-  Isa::transpose(rows);
-  for (int k = 0; k < 16; ++k) {
-    Isa::U8 w = Isa::as_bytes(rows[k]);
-    if constexpr (SIGNED) w = Isa::bias_signed(w);
-    Isa::store_u8(codes[k], w);
-  }
-}
-
-template <bool SIGNED>
 NIBBLE_INLINE Isa::I32 dot_panel(Isa::I32 acc, Isa::U8 w, Isa::U8 a) {
   if constexpr (SIGNED) return Isa::dot_s8(acc, w, a);
   return Isa::dot_u7(acc, w, a);
@@ -88,54 +79,17 @@ NIBBLE_INLINE void tile_dot(const Panel& panel, int k0, const int8_t* a, int64_t
   }
 }
 
-// Calls tile<NC>(first column) for all columns, full tiles first.
-template <class Tile>
-NIBBLE_INLINE void for_column_tiles(int columns, const Tile& tile) {
-  int c = 0;
-  for (; c + Isa::kTileColumns <= columns; c += Isa::kTileColumns) tile.template operator()<Isa::kTileColumns>(c);
-  switch (columns - c) {
-    case 1: tile.template operator()<1>(c); break;
-    case 2: if constexpr (Isa::kTileColumns > 2) tile.template operator()<2>(c); break;
-    case 3: if constexpr (Isa::kTileColumns > 3) tile.template operator()<3>(c); break;
-    case 4: if constexpr (Isa::kTileColumns > 4) tile.template operator()<4>(c); break;
-    case 5: if constexpr (Isa::kTileColumns > 5) tile.template operator()<5>(c); break;
-    default: break;
-  }
-}
-
-template <class C, int STEP>
-NIBBLE_INLINE void unpack_step(const typename C::Block* const* rows, uint8_t (*codes)[64]) {
-  Isa::I32 v[kRowGroup];
-  for (int r = 0; r < kRowGroup; ++r) v[r] = Isa::as_ints(C::template codes<STEP>(rows[r]));
-  store_panel_step<C::kSigned>(v, codes + 16 * STEP);
-}
-
 template <class C>
 void unpack_superblock(const typename C::Block* const* rows, Panel& panel, int p) {
-  unpack_step<C, 0>(rows, panel.codes[p]);
-  unpack_step<C, 1>(rows, panel.codes[p]);
-  unpack_step<C, 2>(rows, panel.codes[p]);
-  unpack_step<C, 3>(rows, panel.codes[p]);
+  PanelCodes<C>::unpack(rows, panel.codes[p]);
+  if constexpr (C::kSubs > 1) PanelScales<C>::unpack(rows, panel.sub_scales[p], panel.sub_mins[p]);
   alignas(64) uint16_t scale_bits[16], min_bits[16];
-  alignas(64) uint8_t mins[kRowGroup][32];
-  Isa::I32 scales[kRowGroup];
   for (int r = 0; r < kRowGroup; ++r) {
-    if constexpr (C::kSubs > 1) scales[r] = C::sub_scales(rows[r], mins[r]);
     scale_bits[r] = C::scale_bits(rows[r]);
     if constexpr (C::kHasMin) min_bits[r] = C::min_bits(rows[r]);
   }
   Isa::store_f(panel.scales[p][0], C::load_scales(scale_bits));
-  if constexpr (C::kSubs > 1) {
-    Isa::transpose(scales);
-    for (int s = 0; s < C::kSubs; ++s) Isa::store_i(panel.sub_scales[p][s], scales[s]);
-  }
-  if constexpr (C::kHasMin) {
-    Isa::store_f(panel.mins[p][0], C::load_scales(min_bits));
-    Isa::I32 pairs[kRowGroup];
-    for (int r = 0; r < kRowGroup; ++r) pairs[r] = Isa::widen_u8_pairs(mins[r]);
-    Isa::transpose(pairs);
-    for (int s = 0; s < C::kSubs / 2; ++s) Isa::store_i(reinterpret_cast<int32_t*>(panel.sub_mins[p][s]), pairs[s]);
-  }
+  if constexpr (C::kHasMin) Isa::store_f(panel.mins[p][0], C::load_scales(min_bits));
 }
 
 // One superblock of a panel times NC columns, added to the running sums.
@@ -222,7 +176,7 @@ void panel_superblocks(const MatmulArgs& args) {
         }
         unpack_superblock<C>(rows, panel, p);
       }
-      for_column_tiles(args.columns, [&]<int NC>(int column) { tile_superblock<C, NC>(panel, args, scratch, column, superblock); });
+      for_column_tiles<Isa::kTileColumns>(args.columns, [&]<int NC>(int column) { tile_superblock<C, NC>(panel, args, scratch, column, superblock); });
     }
     store_sums(args, scratch, row);
   }
@@ -263,12 +217,7 @@ NIBBLE_INLINE void tile_blocks(const Panel& panel, const MatmulArgs& args, const
 
 template <class C>
 void unpack_blocks(const typename C::Block* const* rows, int count, Panel& panel, int p) {
-  static constexpr typename C::Block kNoBlock{};
-  for (int i = 0; i < count; i += 2) {
-    Isa::I32 v[kRowGroup];
-    for (int r = 0; r < kRowGroup; ++r) v[r] = Isa::as_ints(C::codes(rows[r] + i, i + 1 < count ? rows[r] + i + 1 : &kNoBlock));
-    store_panel_step<C::kSigned>(v, panel.codes[p] + 8 * i);
-  }
+  unpack_block_codes<C>(rows, count, panel.codes[p]);
   for (int i = 0; i < count; ++i) {
     alignas(64) uint16_t scale_bits[16], min_bits[16];
     for (int r = 0; r < kRowGroup; ++r) {
@@ -300,7 +249,7 @@ void panel_blocks(const MatmulArgs& args) {
         }
         unpack_blocks<C>(rows, count, panel, p);
       }
-      for_column_tiles(args.columns, [&]<int NC>(int column) { tile_blocks<C, NC>(panel, args, scratch, column, first, count); });
+      for_column_tiles<Isa::kTileColumns>(args.columns, [&]<int NC>(int column) { tile_blocks<C, NC>(panel, args, scratch, column, first, count); });
     }
     store_sums(args, scratch, row);
   }
@@ -338,10 +287,11 @@ void panel_ternary(const MatmulArgs& args) {
             __builtin_prefetch(b + 4, 0, 2);
             v[r] = Isa::as_ints(step % 2 ? C::template codes<1>(b) : C::template codes<0>(b));
           }
-          store_panel_step<false>(v, panel.codes[p] + 16 * step);
+          Isa::transpose(v);
+          for (int k = 0; k < 16; ++k) Isa::store_u8(panel.codes[p][16 * step + k], Isa::as_bytes(v[k]));
         }
       }
-      for_column_tiles(args.columns, [&]<int NC>(int column) { tile_ternary<NC>(panel, args, scratch, column, first * 128, count); });
+      for_column_tiles<Isa::kTileColumns>(args.columns, [&]<int NC>(int column) { tile_ternary<NC>(panel, args, scratch, column, first * 128, count); });
     }
     for (int c = 0; c < args.columns; ++c) {
       int32_t correction = 0;

@@ -1,8 +1,9 @@
-// Few columns: weights in file order, K along the lanes. Sixteen rows at a time go through a short piece of K; their integer
-// partial sums wait in L1 and are reduced together, so that lanes become rows before the one conversion to float. The sixteen are
-// four neighbours from each of four distant places: memory delivers four streams at once faster than one.
+// Few columns: weights in file order, K along the lanes. Sixteen rows are four neighbours from each of four distant places: memory
+// delivers four streams at once faster than one. Four rows, one of each stream, go through K together and are reduced to one vector,
+// so that the integer partial sums of long rows fit L1; of sixteen rows, lanes become rows before the one conversion to float.
 #pragma once
 #include "kernels/algo/codes.inl.h"
+#include "kernels/algo/tiles.inl.h"
 #include "kernels/kernels.h"
 
 namespace nibble {
@@ -35,7 +36,7 @@ constexpr int zero_point() {
 
 NIBBLE_INLINE int64_t clamp_row(const MatmulArgs& args, int64_t row) { return row < args.row_end ? row : args.row_end - 1; }
 
-// The rows of a call as four streams of `quarter` rows, a multiple of 4. Lane 4 * stream + k of group g is row 4 * g + k of its
+// The rows of a call as four streams of `quarter` rows, a multiple of 4. Lane 4 * k + stream of group g is row 4 * g + k of its
 // stream; lanes beyond a stream's end repeat a row and are not stored.
 struct RowStreams {
   int64_t begin, end, quarter;
@@ -47,8 +48,10 @@ struct RowStreams {
     const int64_t row = first(group, stream) + k;
     return args.weights + size_t(row < end ? row : end - 1) * args.row_bytes;
   }
-  // Where a stream goes on after the piece at byte `at` of row (group, k): the same piece of the next row, else the next piece.
-  NIBBLE_INLINE const uint8_t* next(const MatmulArgs& args, int64_t group, int stream, int k, size_t at, size_t piece_bytes) const {
+  // What to prefetch while the piece at byte `at` of row (group, k) is read. Whole rows follow each other: some bytes ahead. Else
+  // where the stream goes on after the piece: with the same piece of the next row, else with the next piece.
+  NIBBLE_INLINE const uint8_t* ahead(const MatmulArgs& args, int64_t group, int stream, int k, size_t at, size_t piece_bytes) const {
+    if (piece_bytes >= args.row_bytes) return weights(args, group, stream, k) + kAhead;
     if (k < 3) return weights(args, group, stream, k + 1) + at;
     if (at + piece_bytes < args.row_bytes) return weights(args, group, stream, 0) + at + piece_bytes;
     return weights(args, group + 1 < groups() ? group + 1 : group, stream, 0);
@@ -59,7 +62,7 @@ struct RowStreams {
     for (int stream = 0; stream < 4; ++stream) {
       const int64_t row = first(group, stream);
       float* out = args.out + column * args.out_stride + row;
-      for (int k = 0; k < 4 && row + k < end; ++k) out[k] = lanes[4 * stream + k];
+      for (int k = 0; k < 4 && row + k < end; ++k) out[k] = lanes[4 * k + stream];
     }
   }
 };
@@ -70,28 +73,35 @@ NIBBLE_INLINE void store_rows(const MatmulArgs& args, int64_t row, int column, I
   else Isa::store_f(out, sums, int(args.row_end - row));
 }
 
-inline constexpr size_t kAhead = 4096;  // bytes, where a stream simply goes on
-
 NIBBLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
   for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
 }
 
-// 64 values of one row times NC columns: sums over lanes 0-7 belong to the first block, over lanes 8-15 to the second.
+// 64 values of four rows times NC columns: sums over quarters 0 and 1 belong to the first block, over 2 and 3 to the second.
 template <class C, int NC>
-NIBBLE_INLINE void block_pair_dot(const typename C::Block* a, const typename C::Block* b, const int8_t* codes, int64_t padded,
-                                  Isa::I32 (*sums)[kRowGroup], int r) {
-  const Isa::U8 w = C::codes(a, b);
-  for (int c = 0; c < NC; ++c) sums[c][r] = dot_codes<C::kSigned>(Isa::set_i(0), w, Isa::load_u8(codes + c * padded));
+NIBBLE_INLINE void block_pair_dot(const typename C::Block* const* a, const typename C::Block* const* b, const int8_t* codes,
+                                  int64_t padded, Isa::I32 (*sums)[4], int k) {
+  Isa::I32 x[NC][4];
+#pragma GCC unroll 4
+  for (int s = 0; s < 4; ++s) {
+    const Isa::U8 w = C::codes(a[s], b[s]);
+    for (int c = 0; c < NC; ++c) x[c][s] = dot_codes<C::kSigned>(Isa::set_i(0), w, Isa::load_u8(codes + c * padded));
+  }
+  for (int c = 0; c < NC; ++c) sums[c][k] = Isa::sum4(x[c]);
 }
+
+// Partial sums of 16 KiB: half of a small first-level cache. Shorter rows are not cut.
+template <int NC>
+constexpr int steps_in_cache() { return 64 / (NC == 3 ? 4 : NC); }
 
 // Formats of 32 values. NC columns.
 template <class C, int NC>
 void rows_blocks(const MatmulArgs& args) {
   using Block = typename C::Block;
-  constexpr int kSteps = 8;  // of 64 values
+  constexpr int kSteps = steps_in_cache<NC>();  // of 64 values
   constexpr int kZero = zero_point<C>();
   const int64_t blocks = args.length / 32, padded = args.q.padded_length;
-  alignas(64) Isa::I32 sums[kSteps][NC][kRowGroup];
+  alignas(64) Isa::I32 sums[kSteps][NC][4];
   alignas(64) uint16_t scale_bits[2 * kSteps][kRowGroup];
   alignas(64) uint16_t min_bits[2 * kSteps][kRowGroup];
   static constexpr Block kNoBlock{};
@@ -103,27 +113,28 @@ void rows_blocks(const MatmulArgs& args) {
       const int count = int(blocks - first < 2 * kSteps ? blocks - first : 2 * kSteps);
       const int8_t* codes = args.q.codes + first * 32;
       for (int k = 0; k < 4; ++k) {
-        const Block* rows[4];
-        for (int s = 0; s < 4; ++s) rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
-        int i = 0;
-        for (; i + 1 < count; i += 2)
+        const Block *a[4], *b[4];
+        const uint8_t* ahead[4];
+        for (int s = 0; s < 4; ++s) {
+          a[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
+          ahead[s] = streams.ahead(args, group, s, k, size_t(first) * sizeof(Block), 2 * kSteps * sizeof(Block));
+        }
+        for (int i = 0; i < count; i += 2) {
 #pragma GCC unroll 4
           for (int s = 0; s < 4; ++s) {
-            prefetch(reinterpret_cast<const uint8_t*>(rows[s] + i) + kAhead, 2 * sizeof(Block));
-            block_pair_dot<C, NC>(rows[s] + i, rows[s] + i + 1, codes + 32 * i, padded, sums[i / 2], 4 * s + k);
+            prefetch(ahead[s] + size_t(i) * sizeof(Block), 2 * sizeof(Block));
+            b[s] = i + 1 < count ? a[s] + 1 : &kNoBlock;
+            scale_bits[i][4 * k + s] = C::scale_bits(a[s]), scale_bits[i + 1][4 * k + s] = C::scale_bits(b[s]);
+            if constexpr (C::kHasMin) min_bits[i][4 * k + s] = C::min_bits(a[s]), min_bits[i + 1][4 * k + s] = C::min_bits(b[s]);
           }
-        if (i < count)
-          for (int s = 0; s < 4; ++s) block_pair_dot<C, NC>(rows[s] + i, &kNoBlock, codes + 32 * i, padded, sums[i / 2], 4 * s + k);
-        for (int s = 0; s < 4; ++s)
-          for (i = 0; i < count; ++i) {
-            scale_bits[i][4 * s + k] = C::scale_bits(rows[s] + i);
-            if constexpr (C::kHasMin) min_bits[i][4 * s + k] = C::min_bits(rows[s] + i);
-          }
+          block_pair_dot<C, NC>(a, b, codes + 32 * i, padded, sums[i / 2], k);
+          for (int s = 0; s < 4; ++s) a[s] += 2;
+        }
       }
       for (int i = 0; i < count; i += 2) {
         for (int c = 0; c < NC; ++c) {
           Isa::I32 half[2];
-          Isa::transpose_sum_halves(sums[i / 2][c], half[0], half[1]);
+          Isa::merge_halves(sums[i / 2][c], half[0], half[1]);
           for (int k = 0; k < 2 && i + k < count; ++k) {
             const int64_t block = c * (padded / 32) + first + i + k;
             // The zero point of all 32 codes at once.
@@ -143,17 +154,18 @@ void rows_blocks(const MatmulArgs& args) {
   }
 }
 
-// min_sums[i][r] = sum over the sub-blocks of superblock i of mins[r] * activation sums.
+// For superblocks below `count`, or a few more: min_sums[i][r] = sum over the sub-blocks of superblock i of mins[r] * activation sums.
 template <int SUBS, int PIECE>
-NIBBLE_INLINE void reduce_mins(const uint8_t (*mins)[PIECE * SUBS], const int16_t* sums, int32_t (*min_sums)[kRowGroup]) {
+NIBBLE_INLINE void reduce_mins(const uint8_t (*mins)[PIECE * SUBS], int count, const int16_t* sums, int32_t (*min_sums)[kRowGroup]) {
   constexpr int kPerVector = 32 / SUBS;  // superblocks whose minima fill one vector of 32 int16
-  for (int i = 0; i < PIECE; i += kPerVector) {
+  for (int i = 0; i < count; i += kPerVector) {
     const Isa::I32 activation = Isa::load_i(reinterpret_cast<const int32_t*>(sums + i * SUBS));
-    Isa::I32 products[kRowGroup], out[4];
+    Isa::I32 products[kRowGroup], fours[4], out[4];
     for (int r = 0; r < kRowGroup; ++r)
       products[r] = Isa::dot_pairs(Isa::set_i(0), Isa::widen_u8_pairs(mins[r] + i * SUBS), activation);
-    if constexpr (SUBS == 8) Isa::transpose_sum_quarters(products, out);
-    else Isa::transpose_sum_halves(products, out[0], out[1]);
+    for (int k = 0; k < 4; ++k) fours[k] = Isa::sum4(products + 4 * k);
+    if constexpr (SUBS == 8) Isa::merge_quarters(fours, out);
+    else Isa::merge_halves(fours, out[0], out[1]);
     for (int k = 0; k < kPerVector; ++k) Isa::store_i(min_sums[i + k], out[k]);
   }
 }
@@ -187,13 +199,13 @@ NIBBLE_INLINE void superblock_dot(const typename C::Block* b, Isa::I32 scales, c
 template <class C, int NC>
 void rows_superblocks(const MatmulArgs& args) {
   using Block = typename C::Block;
-  constexpr int kPiece = 8;  // superblocks
+  constexpr int kPiece = steps_in_cache<NC>();  // superblocks
   constexpr int kZero = zero_point<C>();
   constexpr int kSubs = C::kSubs;
   const int64_t superblocks = args.length / 256, padded = args.q.padded_length;
   int32_t* corrections = reinterpret_cast<int32_t*>(args.scratch);
   if (kZero != 0 && !args.scratch_filled) fill_corrections4(args, kZero, corrections);
-  alignas(64) Isa::I32 sums[kPiece][NC][kRowGroup];
+  alignas(64) Isa::I32 sums[kPiece][NC][4];
   alignas(64) uint16_t scale_bits[kPiece][kRowGroup], min_bits[kPiece][kRowGroup];
   alignas(64) uint8_t mins[kRowGroup][kPiece * kSubs];
   const RowStreams streams(args);
@@ -204,42 +216,46 @@ void rows_superblocks(const MatmulArgs& args) {
       const int count = int(superblocks - first < kPiece ? superblocks - first : kPiece);
       for (int k = 0; k < 4; ++k) {
         const Block* rows[4];
-        const uint8_t* next[4];
+        const uint8_t* ahead[4];
         for (int s = 0; s < 4; ++s) {
           rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k)) + first;
-          next[s] = streams.next(args, group, s, k, size_t(first) * sizeof(Block), kPiece * sizeof(Block));
+          ahead[s] = streams.ahead(args, group, s, k, size_t(first) * sizeof(Block), kPiece * sizeof(Block));
         }
         for (int i = 0; i < count; ++i) {
           const int64_t at = (first + i) * 256;
+          Isa::I32 four[NC][4];
+#pragma GCC unroll 4
           for (int s = 0; s < 4; ++s) {
             const Block* b = rows[s] + i;
-            const int r = 4 * s + k;
-            prefetch(next[s] + size_t(i) * sizeof(Block), sizeof(Block));
+            const int r = 4 * k + s;
+            prefetch(ahead[s] + size_t(i) * sizeof(Block), sizeof(Block));
             Isa::I32 scales = Isa::set_i(1);
             if constexpr (kSubs > 1) scales = C::sub_scales(b, mins[r] + i * kSubs);
             if constexpr (kSubs > 1 && !is_wide<C>()) scales = Isa::low_halves(scales);
             Isa::I32 acc[NC];
             for (int c = 0; c < NC; ++c) acc[c] = Isa::set_i(0);
             superblock_dot<C, NC>(b, scales, args.q.codes + at, corrections + at / 4, padded, acc);
-            for (int c = 0; c < NC; ++c) sums[i][c][r] = acc[c];
+            for (int c = 0; c < NC; ++c) four[c][s] = acc[c];
             scale_bits[i][r] = C::scale_bits(b);
             if constexpr (C::kHasMin) min_bits[i][r] = C::min_bits(b);
           }
+          for (int c = 0; c < NC; ++c) sums[i][c][k] = Isa::sum4(four[c]);
         }
       }
       if constexpr (C::kHasMin)
-        for (int r = 0; r < kRowGroup; ++r) for (int i = count * kSubs; i < kPiece * kSubs; ++i) mins[r][i] = 0;
+        for (int r = 0; r < kRowGroup; ++r)  // to a whole vector
+          for (int i = count * kSubs; i % 32 != 0; ++i) mins[r][i] = 0;
       for (int c = 0; c < NC; ++c) {
         alignas(64) int32_t min_sums[kPiece][kRowGroup];
         if constexpr (C::kHasMin) {
           const int16_t* activation_sums =
               (kSubs == 8 ? args.q.sums32 : args.q.sums16) + c * (padded * kSubs / 256) + first * kSubs;
-          reduce_mins<kSubs, kPiece>(mins, activation_sums, min_sums);
+          reduce_mins<kSubs, kPiece>(mins, count, activation_sums, min_sums);
         }
         for (int i = 0; i < count; ++i) {
           const Isa::F32 activation_scale = Isa::set_f(args.q.scales[c * (padded / 32) + first + i]);
           const Isa::F32 scale = Isa::mul(C::load_scales(scale_bits[i]), activation_scale);
-          total[c] = Isa::fma(Isa::to_float(Isa::transpose_sum(sums[i][c])), scale, total[c]);
+          total[c] = Isa::fma(Isa::to_float(Isa::merge(sums[i][c])), scale, total[c]);
           if constexpr (C::kHasMin) {
             const Isa::F32 min = Isa::mul(C::load_scales(min_bits[i]), activation_scale);
             total[c] = Isa::fma(Isa::to_float(Isa::load_i(min_sums[i])), Isa::sub(Isa::set_f(0), min), total[c]);
@@ -263,12 +279,12 @@ void rows_ternary(const MatmulArgs& args) {
   }
   const RowStreams streams(args);
   for (int64_t group = 0; group < streams.groups(); ++group) {
-    Isa::I32 sums[NC][kRowGroup];
+    Isa::I32 sums[NC][4];
     for (int k = 0; k < 4; ++k) {
       const Block* rows[4];
       for (int s = 0; s < 4; ++s) rows[s] = reinterpret_cast<const Block*>(streams.weights(args, group, s, k));
-      Isa::I32 acc[4][NC];
-      for (int s = 0; s < 4; ++s) for (int c = 0; c < NC; ++c) acc[s][c] = Isa::set_i(0);
+      Isa::I32 acc[NC][4];
+      for (int c = 0; c < NC; ++c) for (int s = 0; s < 4; ++s) acc[c][s] = Isa::set_i(0);
       for (int64_t i = 0; i < blocks; ++i) {
         for (int s = 0; s < 4; ++s) {
           const Block* b = rows[s] + i;
@@ -276,14 +292,14 @@ void rows_ternary(const MatmulArgs& args) {
           const Isa::U8 low = C::template codes<0>(b), high = C::template codes<1>(b);
           for (int c = 0; c < NC; ++c) {
             const int8_t* a = args.q.codes + c * padded + i * 128;
-            acc[s][c] = Isa::dot_u7(Isa::dot_u7(acc[s][c], low, Isa::load_u8(a)), high, Isa::load_u8(a + 64));
+            acc[c][s] = Isa::dot_u7(Isa::dot_u7(acc[c][s], low, Isa::load_u8(a)), high, Isa::load_u8(a + 64));
           }
         }
       }
-      for (int s = 0; s < 4; ++s) for (int c = 0; c < NC; ++c) sums[c][4 * s + k] = acc[s][c];
+      for (int c = 0; c < NC; ++c) sums[c][k] = Isa::sum4(acc[c]);
     }
     for (int c = 0; c < NC; ++c) {
-      const Isa::I32 sum = Isa::add(Isa::transpose_sum(sums[c]), Isa::set_i(corrections[c]));
+      const Isa::I32 sum = Isa::add(Isa::merge(sums[c]), Isa::set_i(corrections[c]));
       const Isa::F32 scale = Isa::set_f(args.q.scales[c * (padded / 32)] * args.tensor_scale);
       streams.store(args, group, c, Isa::mul(Isa::to_float(sum), scale));
     }

@@ -167,6 +167,10 @@ struct Isa {
     return {field_dup16_half<LOW, HIGH, MASK>(p0), field_dup16_half<LOW, HIGH, MASK>(p1)};
   }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) { return {load256(p0), load256(p1)}; }
+  static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
+    const char* const b = static_cast<const char*>(p);
+    return {_mm256_setr_m128i(load128(b), load128(b + stride)), _mm256_setr_m128i(load128(b + 2 * stride), load128(b + 3 * stride))};
+  }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
     const __m256i t = _mm256_broadcastsi128_si256(load128(table));
     return {_mm256_shuffle_epi8(t, index.a), _mm256_shuffle_epi8(t, index.b)};
@@ -212,28 +216,41 @@ struct Isa {
   static NIBBLE_INLINE U8 as_bytes(I32 x) { return {x.a, x.b}; }
   static NIBBLE_INLINE I32 as_ints(U8 x) { return {x.a, x.b}; }
 
-  // 128-bit lane l of the result: sums over lane l of v[0..3].
-  static NIBBLE_INLINE __m256i sum_lanes(__m256i v0, __m256i v1, __m256i v2, __m256i v3) {
-    return _mm256_hadd_epi32(_mm256_hadd_epi32(v0, v1), _mm256_hadd_epi32(v2, v3));
+  static NIBBLE_INLINE I32 sum4(const I32* v) {
+    return {_mm256_hadd_epi32(_mm256_hadd_epi32(v[0].a, v[1].a), _mm256_hadd_epi32(v[2].a, v[3].a)),
+            _mm256_hadd_epi32(_mm256_hadd_epi32(v[0].b, v[1].b), _mm256_hadd_epi32(v[2].b, v[3].b))};
   }
-  struct Quarters { __m128i q[4]; };
-  static NIBBLE_INLINE Quarters quarters(const I32* v) {  // of four rows
-    const __m256i a = sum_lanes(v[0].a, v[1].a, v[2].a, v[3].a), b = sum_lanes(v[0].b, v[1].b, v[2].b, v[3].b);
-    return {{_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1), _mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)}};
+  // The sums of both 128-bit lanes of x, then of y.
+  static NIBBLE_INLINE __m256i add_lanes(__m256i x, __m256i y) {
+    return _mm256_add_epi32(_mm256_permute2x128_si256(x, y, 0x20), _mm256_permute2x128_si256(x, y, 0x31));
   }
-  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
-    const Quarters a = quarters(v), b = quarters(v + 4), c = quarters(v + 8), d = quarters(v + 12);
-    for (int k = 0; k < 4; ++k) out[k] = {_mm256_setr_m128i(a.q[k], b.q[k]), _mm256_setr_m128i(c.q[k], d.q[k])};
+  static NIBBLE_INLINE void merge_quarters(const I32* q, I32* out) {
+    out[0] = {_mm256_permute2x128_si256(q[0].a, q[1].a, 0x20), _mm256_permute2x128_si256(q[2].a, q[3].a, 0x20)};
+    out[1] = {_mm256_permute2x128_si256(q[0].a, q[1].a, 0x31), _mm256_permute2x128_si256(q[2].a, q[3].a, 0x31)};
+    out[2] = {_mm256_permute2x128_si256(q[0].b, q[1].b, 0x20), _mm256_permute2x128_si256(q[2].b, q[3].b, 0x20)};
+    out[3] = {_mm256_permute2x128_si256(q[0].b, q[1].b, 0x31), _mm256_permute2x128_si256(q[2].b, q[3].b, 0x31)};
   }
-  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
-    I32 q[4];
-    transpose_sum_quarters(v, q);
-    even = add(q[0], q[1]), odd = add(q[2], q[3]);
+  static NIBBLE_INLINE void merge_halves(const I32* q, I32& even, I32& odd) {
+    even = {add_lanes(q[0].a, q[1].a), add_lanes(q[2].a, q[3].a)};
+    odd = {add_lanes(q[0].b, q[1].b), add_lanes(q[2].b, q[3].b)};
   }
-  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
-    I32 even, odd;
-    transpose_sum_halves(v, even, odd);
-    return add(even, odd);
+  static NIBBLE_INLINE I32 merge(const I32* q) {
+    return {add_lanes(_mm256_add_epi32(q[0].a, q[0].b), _mm256_add_epi32(q[1].a, q[1].b)),
+            add_lanes(_mm256_add_epi32(q[2].a, q[2].b), _mm256_add_epi32(q[3].a, q[3].b))};
+  }
+  static NIBBLE_INLINE void transpose_words8(const void* const* rows, __m256i* words) {
+    __m256i v[4];  // rows i and i + 4
+    for (int i = 0; i < 4; ++i) v[i] = _mm256_setr_m128i(load128(rows[i]), load128(rows[i + 4]));
+    const __m256i a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
+    const __m256i c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+    words[0] = _mm256_unpacklo_epi64(a, c), words[1] = _mm256_unpackhi_epi64(a, c);
+    words[2] = _mm256_unpacklo_epi64(b, d), words[3] = _mm256_unpackhi_epi64(b, d);
+  }
+  static NIBBLE_INLINE void transpose_words(const void* const* rows, I32* words) {
+    __m256i low[4], high[4];
+    transpose_words8(rows, low);
+    transpose_words8(rows + 8, high);
+    for (int k = 0; k < 4; ++k) words[k] = {low[k], high[k]};
   }
   static NIBBLE_INLINE void transpose8(__m256i* v) {
     __m256i t[8];

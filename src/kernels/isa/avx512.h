@@ -128,6 +128,13 @@ struct Isa {
     return {_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)p0)),
                                _mm256_loadu_si256((const __m256i*)p1), 1)};
   }
+  static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
+    const char* const b = static_cast<const char*>(p);
+    const __m512i first = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i*)b));
+    const __m512i two = _mm512_mask_broadcast_i32x4(first, 0x00F0, _mm_loadu_si128((const __m128i*)(b + stride)));
+    const __m512i three = _mm512_mask_broadcast_i32x4(two, 0x0F00, _mm_loadu_si128((const __m128i*)(b + 2 * stride)));
+    return {_mm512_mask_broadcast_i32x4(three, 0xF000, _mm_loadu_si128((const __m128i*)(b + 3 * stride)))};
+  }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
     return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table)), index.v)};
   }
@@ -151,30 +158,39 @@ struct Isa {
   static NIBBLE_INLINE __m512i add_pairs64(__m512i a, __m512i b) {
     return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
   }
-  // 128-bit lane l of the result: sums over lane l of rows v[0..3].
-  static NIBBLE_INLINE __m512i sum_lanes(const I32* v) {
-    return add_pairs64(add_pairs32(v[0].v, v[1].v), add_pairs32(v[2].v, v[3].v));
+  static NIBBLE_INLINE I32 sum4(const I32* v) {
+    return {add_pairs64(add_pairs32(v[0].v, v[1].v), add_pairs32(v[2].v, v[3].v))};
   }
-  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
-    const __m512i a = sum_lanes(v), b = sum_lanes(v + 4), c = sum_lanes(v + 8), d = sum_lanes(v + 12);
-    const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xDD));
-    const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i64x2(c, d, 0x88), _mm512_shuffle_i64x2(c, d, 0xDD));
-    return {_mm512_add_epi32(_mm512_shuffle_i64x2(ab, cd, 0x88), _mm512_shuffle_i64x2(ab, cd, 0xDD))};
-  }
-  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
-    const __m512i a = sum_lanes(v), b = sum_lanes(v + 4), c = sum_lanes(v + 8), d = sum_lanes(v + 12);
+  static NIBBLE_INLINE void merge_halves(const I32* q, I32& even, I32& odd) {
     // lanes of ab: a01 a23 b01 b23
-    const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xDD));
-    const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i64x2(c, d, 0x88), _mm512_shuffle_i64x2(c, d, 0xDD));
+    const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i64x2(q[0].v, q[1].v, 0x88), _mm512_shuffle_i64x2(q[0].v, q[1].v, 0xDD));
+    const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i64x2(q[2].v, q[3].v, 0x88), _mm512_shuffle_i64x2(q[2].v, q[3].v, 0xDD));
     even = {_mm512_shuffle_i64x2(ab, cd, 0x88)};
     odd = {_mm512_shuffle_i64x2(ab, cd, 0xDD)};
   }
-  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
-    const __m512i a = sum_lanes(v), b = sum_lanes(v + 4), c = sum_lanes(v + 8), d = sum_lanes(v + 12);
-    const __m512i ab_even = _mm512_shuffle_i64x2(a, b, 0x88), ab_odd = _mm512_shuffle_i64x2(a, b, 0xDD);
-    const __m512i cd_even = _mm512_shuffle_i64x2(c, d, 0x88), cd_odd = _mm512_shuffle_i64x2(c, d, 0xDD);
+  static NIBBLE_INLINE I32 merge(const I32* q) {
+    I32 even, odd;
+    merge_halves(q, even, odd);
+    return add(even, odd);
+  }
+  static NIBBLE_INLINE void merge_quarters(const I32* q, I32* out) {
+    const __m512i ab_even = _mm512_shuffle_i64x2(q[0].v, q[1].v, 0x88), ab_odd = _mm512_shuffle_i64x2(q[0].v, q[1].v, 0xDD);
+    const __m512i cd_even = _mm512_shuffle_i64x2(q[2].v, q[3].v, 0x88), cd_odd = _mm512_shuffle_i64x2(q[2].v, q[3].v, 0xDD);
     out[0] = {_mm512_shuffle_i64x2(ab_even, cd_even, 0x88)}, out[2] = {_mm512_shuffle_i64x2(ab_even, cd_even, 0xDD)};
     out[1] = {_mm512_shuffle_i64x2(ab_odd, cd_odd, 0x88)}, out[3] = {_mm512_shuffle_i64x2(ab_odd, cd_odd, 0xDD)};
+  }
+  static NIBBLE_INLINE void transpose_words(const void* const* rows, I32* words) {
+    __m512i v[4];  // rows i, i + 4, i + 8, i + 12
+    for (int i = 0; i < 4; ++i) {
+      v[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i*)rows[i]));
+      v[i] = _mm512_mask_broadcast_i32x4(v[i], 0x00F0, _mm_loadu_si128((const __m128i*)rows[i + 4]));
+      v[i] = _mm512_mask_broadcast_i32x4(v[i], 0x0F00, _mm_loadu_si128((const __m128i*)rows[i + 8]));
+      v[i] = _mm512_mask_broadcast_i32x4(v[i], 0xF000, _mm_loadu_si128((const __m128i*)rows[i + 12]));
+    }
+    const __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+    const __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    words[0] = {_mm512_unpacklo_epi64(a, c)}, words[1] = {_mm512_unpackhi_epi64(a, c)};
+    words[2] = {_mm512_unpacklo_epi64(b, d)}, words[3] = {_mm512_unpackhi_epi64(b, d)};
   }
   static NIBBLE_INLINE void transpose(I32* v) {
     __m512i t[16];

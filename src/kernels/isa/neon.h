@@ -157,6 +157,9 @@ struct Isa {
     const uint8_t *a = static_cast<const uint8_t*>(p0), *b = static_cast<const uint8_t*>(p1);
     return {{vld1q_u8(a), vld1q_u8(a + 16), vld1q_u8(b), vld1q_u8(b + 16)}};
   }
+  static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
+    U8 r; QUARTERS r.v[i] = vld1q_u8(static_cast<const uint8_t*>(p) + size_t(i) * stride); return r;
+  }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
     const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(table));
     QUARTERS index.v[i] = vqtbl1q_u8(t, index.v[i]);
@@ -195,22 +198,37 @@ struct Isa {
   static NIBBLE_INLINE U8 as_bytes(I32 x) { U8 r; QUARTERS r.v[i] = vreinterpretq_u8_s32(x.v[i]); return r; }
   static NIBBLE_INLINE I32 as_ints(U8 x) { I32 r; QUARTERS r.v[i] = vreinterpretq_s32_u8(x.v[i]); return r; }
 
-  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
-    for (int k = 0; k < 4; ++k)
-      QUARTERS {
-        const I32* rows = v + 4 * i;
-        out[k].v[i] = vpaddq_s32(vpaddq_s32(rows[0].v[k], rows[1].v[k]), vpaddq_s32(rows[2].v[k], rows[3].v[k]));
-      }
+  static NIBBLE_INLINE I32 sum4(const I32* v) {
+    I32 r;
+    QUARTERS r.v[i] = vpaddq_s32(vpaddq_s32(v[0].v[i], v[1].v[i]), vpaddq_s32(v[2].v[i], v[3].v[i]));
+    return r;
   }
-  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
-    I32 q[4];
-    transpose_sum_quarters(v, q);
-    even = add(q[0], q[1]), odd = add(q[2], q[3]);
+  static NIBBLE_INLINE void merge_quarters(const I32* q, I32* out) {
+    for (int k = 0; k < 4; ++k) QUARTERS out[k].v[i] = q[i].v[k];
   }
-  static NIBBLE_INLINE I32 transpose_sum(const I32* v) {
+  static NIBBLE_INLINE void merge_halves(const I32* q, I32& even, I32& odd) {
+    QUARTERS even.v[i] = vaddq_s32(q[i].v[0], q[i].v[1]), odd.v[i] = vaddq_s32(q[i].v[2], q[i].v[3]);
+  }
+  static NIBBLE_INLINE I32 merge(const I32* q) {
     I32 even, odd;
-    transpose_sum_halves(v, even, odd);
+    merge_halves(q, even, odd);
     return add(even, odd);
+  }
+  // Four rows to four words of four lanes each.
+  static NIBBLE_INLINE void transpose4(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d, int32x4_t* out) {
+    const int32x4x2_t ab = vtrnq_s32(a, b), cd = vtrnq_s32(c, d);
+    out[0] = vcombine_s32(vget_low_s32(ab.val[0]), vget_low_s32(cd.val[0]));
+    out[1] = vcombine_s32(vget_low_s32(ab.val[1]), vget_low_s32(cd.val[1]));
+    out[2] = vcombine_s32(vget_high_s32(ab.val[0]), vget_high_s32(cd.val[0]));
+    out[3] = vcombine_s32(vget_high_s32(ab.val[1]), vget_high_s32(cd.val[1]));
+  }
+  static NIBBLE_INLINE void transpose_words(const void* const* rows, I32* words) {
+    QUARTERS {
+      int32x4_t v[4], out[4];
+      for (int k = 0; k < 4; ++k) v[k] = vreinterpretq_s32_u8(vld1q_u8(static_cast<const uint8_t*>(rows[4 * i + k])));
+      transpose4(v[0], v[1], v[2], v[3], out);
+      for (int k = 0; k < 4; ++k) words[k].v[i] = out[k];
+    }
   }
   // 4x4 blocks: block (i, k) goes to (k, i).
   static NIBBLE_INLINE void transpose(I32* v) {
@@ -218,11 +236,9 @@ struct Isa {
     for (int k = 0; k < 4; ++k)
       QUARTERS {
         const I32* rows = v + 4 * i;
-        const int32x4x2_t ab = vtrnq_s32(rows[0].v[k], rows[1].v[k]), cd = vtrnq_s32(rows[2].v[k], rows[3].v[k]);
-        t[4 * k].v[i] = vcombine_s32(vget_low_s32(ab.val[0]), vget_low_s32(cd.val[0]));
-        t[4 * k + 1].v[i] = vcombine_s32(vget_low_s32(ab.val[1]), vget_low_s32(cd.val[1]));
-        t[4 * k + 2].v[i] = vcombine_s32(vget_high_s32(ab.val[0]), vget_high_s32(cd.val[0]));
-        t[4 * k + 3].v[i] = vcombine_s32(vget_high_s32(ab.val[1]), vget_high_s32(cd.val[1]));
+        int32x4_t out[4];
+        transpose4(rows[0].v[k], rows[1].v[k], rows[2].v[k], rows[3].v[k], out);
+        for (int w = 0; w < 4; ++w) t[4 * k + w].v[i] = out[w];
       }
     for (int i = 0; i < 16; ++i) v[i] = t[i];
   }

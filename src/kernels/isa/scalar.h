@@ -86,6 +86,11 @@ struct Isa {
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
     U8 r; __builtin_memcpy(r.v, p0, 32); __builtin_memcpy(r.v + 32, p1, 32); return r;
   }
+  static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
+    U8 r;
+    for (size_t i = 0; i < 4; ++i) __builtin_memcpy(r.v + 16 * i, static_cast<const char*>(p) + i * stride, 16);
+    return r;
+  }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) { BYTES index.v[i] = uint8_t(table[index.v[i] & 15]); return index; }
   static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) { U8 r; BYTES r.v[i] = (bits >> i) & 1 ? value : 0; return r; }
   static NIBBLE_INLINE U8 bias_signed(U8 a) { return a; }
@@ -98,20 +103,29 @@ struct Isa {
   }
   static NIBBLE_INLINE U8 as_bytes(I32 a) { return __builtin_bit_cast(U8, a); }
   static NIBBLE_INLINE I32 as_ints(U8 a) { return __builtin_bit_cast(I32, a); }
-  // Lane r of the result: the sum of all 16 lanes of v[r].
-  static NIBBLE_INLINE I32 transpose_sum(const I32* v) { I32 r; LANES r.v[i] = reduce_add(v[i]); return r; }
-  // even: sums of lanes 0-7 of v[r]; odd: of lanes 8-15.
-  static NIBBLE_INLINE void transpose_sum_halves(const I32* v, I32& even, I32& odd) {
+  static NIBBLE_INLINE I32 sum4(const I32* v) {
+    I32 r;
     LANES {
-      int32_t low = 0, high = 0;
-      for (int k = 0; k < 8; ++k) low += v[i].v[k], high += v[i].v[k + 8];
-      even.v[i] = low, odd.v[i] = high;
+      const int32_t* lanes = v[i % 4].v + i / 4 * 4;
+      r.v[i] = lanes[0] + lanes[1] + lanes[2] + lanes[3];
     }
+    return r;
   }
-  // out[k] lane r: the sum of lanes 4k to 4k+3 of v[r].
-  static NIBBLE_INLINE void transpose_sum_quarters(const I32* v, I32* out) {
-    for (int k = 0; k < 4; ++k)
-      LANES out[k].v[i] = v[i].v[4 * k] + v[i].v[4 * k + 1] + v[i].v[4 * k + 2] + v[i].v[4 * k + 3];
+  static NIBBLE_INLINE void merge_quarters(const I32* q, I32* out) {
+    for (int k = 0; k < 4; ++k) LANES out[k].v[i] = q[i / 4].v[4 * k + i % 4];
+  }
+  static NIBBLE_INLINE void merge_halves(const I32* q, I32& even, I32& odd) {
+    I32 quarters[4];
+    merge_quarters(q, quarters);
+    even = add(quarters[0], quarters[1]), odd = add(quarters[2], quarters[3]);
+  }
+  static NIBBLE_INLINE I32 merge(const I32* q) {
+    I32 even, odd;
+    merge_halves(q, even, odd);
+    return add(even, odd);
+  }
+  static NIBBLE_INLINE void transpose_words(const void* const* rows, I32* words) {
+    for (int k = 0; k < 4; ++k) LANES __builtin_memcpy(words[k].v + i, static_cast<const char*>(rows[i]) + 4 * k, 4);
   }
   static NIBBLE_INLINE void transpose(I32* v) {
     for (int r = 0; r < 16; ++r)

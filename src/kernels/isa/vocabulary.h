@@ -10,6 +10,10 @@
 // field_dup16<L, H, M>(p0, p1): the same on 16 bytes of p0, then of p1. bits_to_bytes: bit i gives byte i.
 // spread2<S>(i): lanes 2S and 2S+1, 8 times each (S below 4); spread4<S>(i): lanes 4S to 4S+3, 4 times each.
 // low_halves: lane & 0xFFFF. widen_u8x8: 8 bytes to lanes 0-7, zeros above; widen_i8x16: 16 bytes. widen_u8_pairs(p): 32 bytes to 32 int16, in pairs.
+// sum4(v): lane 4l + j is the sum of lanes 4l to 4l+3 of v[j], j below 4. Of four of these, q[0..3]: merge_quarters(q, out): out[k] lane
+// 4g + j is q[g] lane 4k + j; merge_halves: even = out[0] + out[1], odd = out[2] + out[3]; merge: the sum of all four.
+// transpose_words(rows, words): words[k] lane r is the 32-bit word k of the 16 bytes at rows[r]. load_4x16(p, stride): 16 bytes each from
+// p, p + stride, p + 2 stride, p + 3 stride.
 // kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
 // columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
 // round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
@@ -36,10 +40,10 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
   { V::fma(f, f, f) }; { V::div(f, f) }; { V::sqrt(f) }; { V::abs(f) }; { V::select_less(f, f, f, f) };
   { V::reduce_add(f) }; { V::reduce_max(f) }; { V::load_half(hp, 3) }; { V::store_half(hp, f, 3) }; { V::load_bf16(hp) };
   { V::to_float(i) }; { V::round_to_int(f) }; { V::bits_to_float(i) }; { V::store_i8(bp, i) }; { V::load_i8(bp) };
-  { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::transpose_sum(rows) }; { V::transpose(rows) };
-  { V::transpose_sum_halves(rows, i, i) }; { V::broadcast4(p) }; { V::lookup16(bp, u) }; { V::bits_to_bytes(uint64_t{}, uint8_t{}) };
+  { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::sum4(rows) }; { V::merge(rows) }; { V::transpose(rows) };
+  { V::merge_halves(rows, i, i) }; { V::merge_quarters(rows, rows) }; { V::broadcast4(p) }; { V::lookup16(bp, u) }; { V::bits_to_bytes(uint64_t{}, uint8_t{}) };
   { V::template spread2<1>(i) }; { V::template spread4<1>(i) }; { V::low_halves(i) }; { V::widen_u8x8(uint64_t{}) };
-  { V::widen_i8x16(uint64_t{}, uint64_t{}) }; { V::load_2x32(p, p) }; { V::bias_signed(u) };
+  { V::widen_i8x16(uint64_t{}, uint64_t{}) }; { V::load_2x32(p, p) }; { V::load_4x16(p, size_t{}) }; { V::transpose_words(&p, rows) }; { V::bias_signed(u) };
 };
 
 }  // namespace
