@@ -9,7 +9,8 @@
 // field<N, M>(u): (byte >> N) & M. field_dup32<L, H, M>(p): 32 bytes, shifted by L in the low half and by H in the high half.
 // field_dup16<L, H, M>(p0, p1): the same on 16 bytes of p0, then of p1. bits_to_bytes: bit i gives byte i.
 // spread2<S>(i): lanes 2S and 2S+1, 8 times each (S below 4); spread4<S>(i): lanes 4S to 4S+3, 4 times each.
-// low_halves: lane & 0xFFFF. widen_u8x8: 8 bytes to lanes 0-7, zeros above; widen_i8x16: 16 bytes. widen_u8_pairs(p): 32 bytes to 32 int16, in pairs.
+// low_halves: lane & 0xFFFF. widen_u8x8: 8 bytes to lanes 0-7, zeros above; widen_i8x16: 16 bytes. widen_u8_pairs(p): 32 bytes to 32 int16, in pairs;
+// widen_i8_pairs likewise. store_i16: lanes within int16.
 // kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
 // columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
 // round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
@@ -39,7 +40,7 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
   { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::transpose_sum(rows) }; { V::transpose(rows) };
   { V::transpose_sum_halves(rows, i, i) }; { V::broadcast4(p) }; { V::lookup16(bp, u) }; { V::bits_to_bytes(uint64_t{}, uint8_t{}) };
   { V::template spread2<1>(i) }; { V::template spread4<1>(i) }; { V::low_halves(i) }; { V::widen_u8x8(uint64_t{}) };
-  { V::widen_i8x16(uint64_t{}, uint64_t{}) }; { V::load_2x32(p, p) }; { V::bias_signed(u) };
+  { V::widen_i8x16(uint64_t{}, uint64_t{}) }; { V::load_2x32(p, p) }; { V::widen_i8_pairs(bp) }; { V::bias_signed(u) };
 };
 
 }  // namespace
