@@ -34,15 +34,15 @@ NIBBLE_INLINE void half_scores(const QueryRow* rows, const T* k, const void* ahe
 }
 
 // values[r][d] += sum over `count` positions of p[r][j] * V[j][d], for NV vectors of d. v: the first position's, `stride` values each;
-// `left`: how many of them there are from v on.
-template <int NR, int NV, class T>
+// with TAIL only `left` of the one vector's.
+template <int NR, int NV, bool TAIL, class T>
 NIBBLE_INLINE void half_values(const float* p, const T* v, const void* ahead, int stride, int left, int count, float* values, int padded) {
   Isa::F32 acc[NR][NV];
   for (int r = 0; r < NR; ++r) for (int i = 0; i < NV; ++i) acc[r][i] = Isa::load_f(values + r * padded + 16 * i);
   for (int j = 0; j < count; ++j) {
     Isa::F32 x[NV];
     const T* row = v + int64_t(j) * stride;
-    for (int i = 0; i < NV; ++i) x[i] = left >= 16 * (i + 1) ? load_value(row + 16 * i) : load_value(row + 16 * i, left - 16 * i);
+    for (int i = 0; i < NV; ++i) x[i] = TAIL ? load_value(row, left) : load_value(row + 16 * i);
     prefetch_lines<(NV + 1) / 2>(ahead, j * stride * int(sizeof(uint16_t)));
 #pragma GCC unroll 4
     for (int r = 0; r < NR; ++r) {
@@ -104,8 +104,9 @@ struct HalfCache {
       constexpr int kRows = decltype(n)::value;
       int d = 0;
       for (; d + 16 * kVectors <= stride; d += 16 * kVectors)
-        half_values<kRows, kVectors>(p, v + d, ahead, stride, stride - d, count, values + d, padded);
-      for (; d < stride; d += 16) half_values<kRows, 1>(p, v + d, ahead, stride, stride - d, count, values + d, padded);
+        half_values<kRows, kVectors, false>(p, v + d, ahead, stride, 0, count, values + d, padded);
+      for (; d + 16 <= stride; d += 16) half_values<kRows, 1, false>(p, v + d, ahead, stride, 0, count, values + d, padded);
+      if (d < stride) half_values<kRows, 1, true>(p, v + d, ahead, stride, stride - d, count, values + d, padded);
     });
   }
 
