@@ -42,12 +42,16 @@ NIBBLE_API const char* nibble_last_error(void);
 /* ---- engine ---- */
 typedef struct nibble_engine nibble_engine;
 
+/* How keys and values are kept: q8_0 takes half the memory and rounds more. */
+typedef enum nibble_kv { NIBBLE_KV_F16 = 0, NIBBLE_KV_Q8_0 = 1 } nibble_kv;
+
 typedef struct nibble_engine_options {
   size_t struct_size;
   int32_t threads;  /* 0: the physical cores that affinity and cgroup quota give */
   int32_t sessions; /* that are to have a full context at the same time */
   int64_t context;  /* positions of a session; 0: the model's, less where memory is short */
   int64_t batch;    /* prompt tokens computed in one pass */
+  nibble_kv kv;
 } nibble_engine_options;
 
 NIBBLE_API void nibble_engine_options_defaults(nibble_engine_options* options, size_t struct_size);

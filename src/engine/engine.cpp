@@ -29,8 +29,9 @@ uint64_t kv_budget(uint64_t file_bytes) {
 }
 
 Result<int64_t> choose_context(const ModelConfig& config, const EngineOptions& options, uint64_t file_bytes) {
-  if (options.context == 0) return default_context(config, kv_budget(file_bytes), options.sessions);
-  const uint64_t needed = KvLayout(config).bytes_for(options.context) * uint64_t(options.sessions);
+  const KvLayout layout(config, options.kv);
+  if (options.context == 0) return default_context(layout, config.context, kv_budget(file_bytes), options.sessions);
+  const uint64_t needed = layout.bytes_for(options.context) * uint64_t(options.sessions);
   const auto quota = read_memory_quota();
   if (quota && needed > quota->available)
     return fail(ErrorKind::kLimit, "a context of ", options.context, " positions needs ", needed >> 20,
@@ -69,7 +70,7 @@ Engine::Engine(std::unique_ptr<Model> model, Tokenizer tokenizer, int threads, i
       pool_(threads),
       driver_(kernels(), pool_),
       workspace_(driver_),
-      kv_pool_(KvLayout(model_->config()), kv_bytes) {}
+      kv_pool_(model_->kv_layout(), kv_bytes) {}
 
 Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const EngineOptions& options) {
   const auto start = std::chrono::steady_clock::now();
@@ -84,12 +85,12 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   NIBBLE_TRY(Tokenizer tokenizer, tokenizer_of(*file));
   NIBBLE_TRY(const ModelConfig config, read_model_config(*file));
   NIBBLE_TRY(const int64_t context, choose_context(config, options, file->file_bytes()));
-  NIBBLE_TRY(auto model, Model::load(file, {.context = context}));
+  NIBBLE_TRY(auto model, Model::load(file, {.context = context, .kv = options.kv}));
   if (int64_t(tokenizer.size()) > config.vocabulary)
     return fail(ErrorKind::kBadFile, path, ": ", tokenizer.size(),
                 " tokens in the vocabulary, but embeddings for ", config.vocabulary);
 
-  const uint64_t kv_bytes = KvLayout(config).bytes_for(context) * uint64_t(options.sessions);
+  const uint64_t kv_bytes = model->kv_layout().bytes_for(context) * uint64_t(options.sessions);
   const int threads = options.threads > 0 ? options.threads : read_topology().default_threads();
   std::unique_ptr<Engine> engine(
       new Engine(std::move(model), std::move(tokenizer), threads, options.batch, kv_bytes));

@@ -44,9 +44,13 @@ size_t matmul_scratch_bytes(int64_t length, int columns) {
   return size_t(whole_tiles) * size_t(padded + padded / 4 + kMaxPanelRows * 4) + 256;
 }
 
-size_t attention_scratch_floats(int, int) {
-  constexpr int kMaxTileRows = 4;
-  return kMaxTileRows * (kAttentionChunk + kMaxHeadDim);
+size_t attention_scratch_floats(int head_dim) {
+  constexpr int kMaxTileRows = 8;
+  const int padded = (head_dim + 15) / 16 * 16, blocks = (head_dim + 31) / 32;
+  const int page = padded * kKvPageTokens;  // widened
+  // Products and rounded weights of a tile; scales, starts and codes of q.
+  const int q8 = kMaxTileRows * kAttentionChunk * 3 / 2 + kAttentionBlockRows * (2 * blocks + padded / 4);
+  return size_t(kAttentionBlockRows * (kAttentionChunk + padded) + std::max(page, q8));
 }
 
 void Columns::set(const float* x, int64_t length, int64_t stride, int columns) {
@@ -151,25 +155,73 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
   pool_.run([&](int thread) { work(thread, pool_.threads()); });
 }
 
-void Driver::attention(AttentionArgs args, int tokens) {
-  const size_t floats = attention_scratch_floats(args.heads / args.kv_heads, args.head_dim);
+// Whole parts (some tokens of a kv head), latest tokens first, as they see most; parts one by one in chunks where there are too few.
+void Driver::plan_attention(std::span<const AttentionArgs> spans) {
+  constexpr int64_t kPartsPerThread = 8;
+  attention_items_.clear();
+  attention_parts_.clear();
+  size_t partial_floats = 0;
+  int64_t parts = 0;
+  const auto tokens_per_part = [](const AttentionArgs& a) { return std::max(1, kAttentionBlockRows / (a.heads / a.kv_heads)); };
+  for (const AttentionArgs& a : spans) parts += int64_t((a.tokens + tokens_per_part(a) - 1) / tokens_per_part(a)) * a.kv_heads;
+  const bool split = table_.attention_merge && pool_.threads() > 1 && parts < kPartsPerThread * pool_.threads();
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const AttentionArgs& a = spans[i];
+    const int step = tokens_per_part(a);
+    for (int head = 0; head < a.kv_heads; ++head)
+      for (int end = a.tokens; end > 0; end -= step) {
+        AttentionItem item{.span = int(i), .part = -1, .kv_head = head, .token_begin = std::max(0, end - step), .token_end = end,
+                           .first_chunk = 0, .chunk = 0};
+        const int64_t first = a.window > 0 ? std::max<int64_t>(0, a.first_position + item.token_begin + 1 - a.window) : 0;
+        item.first_chunk = first / kAttentionChunk;
+        const int64_t chunks = (a.first_position + end - 1) / kAttentionChunk + 1 - item.first_chunk;
+        if (split && chunks > 1) {
+          item.part = int(attention_parts_.size());
+          attention_parts_.push_back({int(chunks), partial_floats});
+          const int64_t rows = int64_t(item.token_end - item.token_begin) * (a.heads / a.kv_heads);
+          partial_floats += size_t(chunks * rows * attention_partial_floats(a.head_dim));
+        }
+        for (int64_t chunk = 0; chunk < (item.part < 0 ? 1 : chunks); ++chunk) {
+          item.chunk = item.first_chunk + chunk;
+          attention_items_.push_back(item);
+        }
+      }
+  }
+  partials_.get<float>(partial_floats);
+}
+
+void Driver::attention(std::span<const AttentionArgs> spans) {
+  plan_attention(spans);
+  double cost = 0;
+  int head_dim = 1;
+  for (const AttentionArgs& a : spans) {
+    const double seen = double(a.window > 0 ? std::min(a.window, a.first_position + a.tokens) : a.first_position + a.tokens);
+    cost += double(a.tokens) * seen * a.heads * a.head_dim * 0.05;
+    head_dim = std::max(head_dim, a.head_dim);
+  }
+  const size_t floats = attention_scratch_floats(head_dim);
   for (AlignedBuffer& s : scratch_) s.get<float>(floats);
-  // Tokens in pieces, so that late tokens, which see more, spread over the threads.
-  constexpr int kTokensPerItem = 8;
-  const int64_t pieces = (tokens + kTokensPerItem - 1) / kTokensPerItem, items = pieces * args.kv_heads;
-  const double cost = double(tokens) * double(args.first_position + tokens) * args.heads * args.head_dim * 0.05;
-  const auto work = [&](int thread, int threads) {
-    AttentionArgs a = args;
-    a.scratch = scratch_[size_t(thread)].get<float>(floats);
-    for (int64_t i = thread; i < items; i += threads) {
-      a.kv_head = int(i % args.kv_heads);
-      a.token_begin = int(i / args.kv_heads) * kTokensPerItem;
-      a.token_end = std::min(tokens, a.token_begin + kTokensPerItem);
+  std::atomic<size_t> next{0};
+  const auto work = [&](int thread) {
+    float* const scratch = scratch_[size_t(thread)].get<float>(floats);
+    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < attention_items_.size();) {
+      const AttentionItem& item = attention_items_[i];
+      AttentionArgs a = spans[size_t(item.span)];
+      a.kv_head = item.kv_head, a.token_begin = item.token_begin, a.token_end = item.token_end;
+      a.scratch = scratch;
+      if (item.part < 0) {
+        table_.attention(a);
+        continue;
+      }
+      AttentionPart& part = attention_parts_[size_t(item.part)];
+      a.partials = partials_.get<float>(0) + part.partials;
+      a.first_chunk = item.first_chunk, a.chunk_begin = item.chunk, a.chunk_end = item.chunk + 1;
       table_.attention(a);
+      if (std::atomic_ref(part.chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1) table_.attention_merge(a);
     }
   };
-  if (pool_.threads() == 1 || cost < kSerialNs) return work(0, 1);
-  pool_.run([&](int thread) { work(thread, pool_.threads()); });
+  if (pool_.threads() == 1 || cost < kSerialNs) return work(0);
+  pool_.run(work);
 }
 
 void Driver::decode_row(const TensorView& weights, int64_t row, float* out) {

@@ -2,6 +2,7 @@
 // flags. Nothing here changes a result: the bits do not depend on the number of threads.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -56,8 +57,8 @@ class Driver {
   // Several matrices that read the same columns (q, k, v; gate, up), in one parallel region.
   struct Output { const TensorView* weights; float* out; int64_t out_stride; };
   void matmul(const Output* outputs, int count, Columns& x);
-  // All tokens and kv heads of one span; args.token_begin, token_end, kv_head and scratch are set here.
-  void attention(AttentionArgs args, int tokens);
+  // All tokens and kv heads of all spans, in one parallel region; what names a part of the work, and scratch, are set here.
+  void attention(std::span<const AttentionArgs> spans);
   // body(begin, end) over [0, count) in multiples of grain; serial when count * cost_ns is small or one grain holds all.
   template <class Body>
   void parallel_for(int64_t count, int64_t grain, double cost_ns, const Body& body) {
@@ -76,9 +77,23 @@ class Driver {
   static constexpr double kSerialNs = 5000;  // below this, waking workers costs more than it gains
   void quantize(Columns& x, ActivationKind kind);
   QuantizedColumns quantized(const Columns& x, ActivationKind kind) const;
+  // What a thread takes at once: a part, or one chunk of it.
+  struct AttentionItem {
+    int span, part;  // part: -1 where it is not cut in chunks
+    int kv_head, token_begin, token_end;
+    int64_t first_chunk, chunk;
+  };
+  struct AttentionPart {
+    int chunks_left;
+    size_t partials;  // where they begin in partials_
+  };
+  void plan_attention(std::span<const AttentionArgs> spans);
   const KernelTable& table_;
   ThreadPool& pool_;
   std::vector<AlignedBuffer> scratch_;  // one a thread
+  std::vector<AttentionItem> attention_items_;
+  std::vector<AttentionPart> attention_parts_;
+  AlignedBuffer partials_;
 };
 
 }  // namespace nibble

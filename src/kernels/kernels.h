@@ -40,10 +40,16 @@ struct MatmulArgs {
 };
 size_t matmul_scratch_bytes(int64_t length, int columns);
 
-// A page of the KV cache holds kKvPageTokens consecutive positions of one sequence, for all layers. For one layer:
-// K as f16 (kv_heads, head_dim, kKvPageTokens): transposed, so that scores vectorise over positions;
-// V as f16 (kv_heads, kKvPageTokens, head_dim).
+// A page of the KV cache holds kKvPageTokens consecutive positions of one sequence, for all layers. One layer's K, and its V, is
+// (kv_heads) parts of kv_head_bytes each, which hold for
+//   kF16: K (head_dim, kKvPageTokens): transposed, so that scores vectorise over positions; V (kKvPageTokens, head_dim);
+//   kQ8_0: int8 codes in blocks of 32 values, head_dim rounded up to 16 (so the last block has 16 or 32), then f16 scales
+//     (blocks, kKvPageTokens). Codes of a block of w values: K (w / 4, kKvPageTokens, 4); V (kKvPageTokens / 2, w, 2).
 inline constexpr int kKvPageTokens = 64;
+enum class KvType : uint8_t { kF16, kQ8_0 };
+__attribute__((always_inline)) inline constexpr int64_t kv_head_bytes(KvType type, int head_dim) {
+  return kKvPageTokens * (type == KvType::kF16 ? 2 * head_dim : (head_dim + 15) / 16 * 16 + (head_dim + 31) / 32 * 2);
+}
 // Attention over a long KV is cut at absolute multiples of this many positions; partial results merge in order.
 inline constexpr int kAttentionChunk = 512;
 
@@ -52,20 +58,29 @@ struct AttentionArgs {
   int64_t q_stride = 0;
   float* out = nullptr;      // (tokens, out_stride): (heads, head_dim) each
   int64_t out_stride = 0;
+  int tokens = 0;
   int64_t first_position = 0;  // of token 0; token t sees positions [max(0, p - window + 1), p], p = first_position + t
   int heads = 0, kv_heads = 0, head_dim = 0;  // head_dim a multiple of 8, at most kMaxHeadDim
-  const uint16_t* const* k_pages = nullptr;   // page i: positions [i, i+1) * kKvPageTokens, this layer's K
-  const uint16_t* const* v_pages = nullptr;
+  KvType kv_type = KvType::kF16;
+  const uint8_t* const* k_pages = nullptr;   // page i: positions [i, i+1) * kKvPageTokens, this layer's K
+  const uint8_t* const* v_pages = nullptr;
   float scale = 1;
   float softcap = 0;            // 0: none; else cap * tanh(s / cap)
   int64_t window = 0;           // 0: none
   const float* sinks = nullptr; // (heads): an extra logit per head that takes weight and adds no value, or null
   // The part of the work: tokens [token_begin, token_end) of kv head `kv_head`.
   int token_begin = 0, token_end = 0, kv_head = 0;
-  float* scratch = nullptr;     // attention_scratch_floats(...) floats, 64-byte aligned, this thread's own
+  float* scratch = nullptr;     // attention_scratch_floats(head_dim) floats, 64-byte aligned, this thread's own
+  // Not null: only chunks [chunk_begin, chunk_end), whose results stay here until attention_merge: (chunks from first_chunk on, rows of
+  // the part) of attention_partial_floats each. Then no row sees anything before first_chunk.
+  float* partials = nullptr;
+  int64_t first_chunk = 0, chunk_begin = 0, chunk_end = 0;
 };
 inline constexpr int kMaxHeadDim = 512;
-size_t attention_scratch_floats(int heads_per_kv, int head_dim);
+// Query rows (heads of a kv head times tokens) that share what is read and widened of the cache.
+inline constexpr int kAttentionBlockRows = 32;
+size_t attention_scratch_floats(int head_dim);
+__attribute__((always_inline)) inline constexpr int64_t attention_partial_floats(int head_dim) { return head_dim + 2; }
 
 enum class RopeKind : uint8_t { kNone, kAdjacentPairs, kHalves };  // NORM and NEOX in the field's terms
 enum class Activation : uint8_t { kSilu, kGelu, kReluSquared };    // gelu is the tanh form
@@ -93,9 +108,10 @@ struct KernelTable {
   // In place on (heads, head_dim); cos and sin hold rotated_dim / 2 values each for this token's position; values beyond
   // rotated_dim stay.
   void (*rope)(RopeKind kind, float* x, int heads, int head_dim, int rotated_dim, const float* cos, const float* sin);
-  // Stores one token's K and V, (kv_heads, head_dim) floats each, into slot [0, kKvPageTokens) of its page, as f16.
-  void (*kv_store)(uint16_t* k_page, uint16_t* v_page, const float* k, const float* v, int kv_heads, int head_dim, int slot);
+  // Stores one token's K and V, (kv_heads, head_dim) floats each, into slot [0, kKvPageTokens) of its page.
+  void (*kv_store)(KvType type, uint8_t* k_page, uint8_t* v_page, const float* k, const float* v, int kv_heads, int head_dim, int slot);
   void (*attention)(const AttentionArgs&);
+  void (*attention_merge)(const AttentionArgs&);  // what attention left in partials, to out; null: attention knows no partials
   // x = exp(x - max) / sum over n values, in place; returns log(sum(exp(x - max))) + max.
   float (*softmax)(float* x, int64_t n);
   float (*max)(const float* x, int64_t n);

@@ -11,7 +11,7 @@ static_assert(Vocabulary<Isa>);
 extern const KernelTable NIBBLE_ISA_TABLE;
 constinit const KernelTable NIBBLE_ISA_TABLE = {
     NIBBLE_ISA_NAME, NIBBLE_MATMULS, quantize_column, rms_norm, layer_norm, add,     scale, scale_add,  softcap,
-    gated,           rope,           kv_store,        attention, softmax,   nibble::max,
+    gated,           rope,           kv_store,        attention, attention_merge, softmax,   nibble::max,
     stream_read, peak_dot, peak_fma,
 };
 }  // namespace nibble

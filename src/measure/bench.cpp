@@ -46,6 +46,7 @@ std::string row_name(const BenchRow& row) {
   std::string name = row.prompt > 0 ? concat("pp", row.prompt) : concat("tg", row.generate);
   if (row.columns > 1) name += concat(" x", row.columns);
   if (row.depth > 0) name += concat(" @ d", row.depth);
+  if (row.kv_type != kv_type_name(KvType::kF16)) name += concat(" kv ", row.kv_type);
   return name;
 }
 
@@ -121,6 +122,7 @@ class Bench {
   BenchRow make_row(int64_t prompt, int64_t generate, int64_t depth, int64_t columns) const {
     BenchRow row;
     row.prompt = prompt, row.generate = generate, row.depth = depth, row.columns = columns;
+    row.kv_type = kv_type_name(engine_.model().kv_layout().type);
     row.name = row_name(row);
     row.isa = engine_.workspace().driver().table().name;
     row.operations = generate > 0 ? double(generate) : std::ceil(double(prompt) / double(engine_.batch()));
@@ -143,10 +145,13 @@ class Bench {
         const int64_t seen = row.depth + i + 1;
         positions += double(layer.window > 0 ? std::min(seen, layer.window) : seen);
       }
-      row.float_macs += 2.0 * positions * layer.heads * config.head_dim * double(row.columns);
+      const KvType type = engine_.model().kv_layout().type;
+      (type == KvType::kF16 ? row.float_macs : row.integer_macs) +=
+          2.0 * positions * layer.heads * config.head_dim * double(row.columns);
       // Prefill reads the cache once a tile of tokens, from caches: only decode counts its bytes.
       if (row.generate > 0)
-        row.bytes += 4.0 * positions * layer.kv_heads * config.head_dim * double(row.columns);
+        row.bytes += 2.0 * positions * layer.kv_heads * double(kv_head_bytes(type, config.head_dim)) /
+                     kKvPageTokens * double(row.columns);
     }
   }
 

@@ -19,6 +19,7 @@ struct BenchRow {
   std::string isa;     // the kernel table's name
   std::string kernel;  // "matmul", ...; empty for rows of a model
   std::string format;  // of a kernel's weights; empty for others
+  std::string kv_type; // of a model: how keys and values are kept
   int64_t prompt = 0, generate = 0, depth = 0, columns = 1;  // of a model: prompt or generate is 0
   double tokens = 0;      // a sample computes, all columns together; 0 for kernels
   double operations = 1;  // passes or calls a sample holds: their time is what "ns" means for kernels

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <span>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "formats/tensor_view.h"
 #include "kernels/drive.h"
 #include "kernels/encode.h"
+#include "model/kv_cache.h"
 
 namespace nibble {
 namespace {
@@ -185,7 +187,8 @@ class Builder {
   // One token after 1024 positions (decode), and 16 tokens that end there (prefill).
   void attention() {
     for (const int head_dim : {64, 128})
-      for (const int tokens : {1, 16}) attention_case(head_dim, tokens, 1024 - tokens);
+      for (const int tokens : {1, 16})
+        for (const KvType type : kKvTypes) attention_case(type, head_dim, tokens, 1024 - tokens);
   }
 
  private:
@@ -248,18 +251,18 @@ class Builder {
     ThreadPool pool{1};
     Driver driver;
     AttentionArgs args;
-    std::vector<std::vector<uint16_t>> pages;
-    std::vector<const uint16_t*> k_table, v_table;
+    std::vector<std::vector<uint8_t>> pages;
+    std::vector<const uint8_t*> k_table, v_table;
     std::vector<float> q, out;
     explicit AttentionData(const KernelTable& table) : driver(table, pool) {}
   };
 
-  void attention_case(int head_dim, int tokens, int64_t past) {
+  void attention_case(KvType type, int head_dim, int tokens, int64_t past) {
     const auto d = std::make_shared<AttentionData>(table_);
     const int width = kHeads * head_dim;
     for (int64_t page = 0; page * kKvPageTokens < past + tokens; ++page) {
       for (auto* list : {&d->k_table, &d->v_table}) {
-        d->pages.emplace_back(size_t(kKvHeads * head_dim * kKvPageTokens), uint16_t(0x3C00));
+        d->pages.emplace_back(size_t(kKvHeads * kv_head_bytes(type, head_dim)), uint8_t(0x3C));
         list->push_back(d->pages.back().data());
       }
     }
@@ -268,11 +271,15 @@ class Builder {
     args.q = d->q.data(), args.q_stride = width, args.out = d->out.data(), args.out_stride = width;
     args.first_position = past, args.heads = kHeads, args.kv_heads = kKvHeads, args.head_dim = head_dim;
     args.k_pages = d->k_table.data(), args.v_pages = d->v_table.data();
-    args.scale = 1 / std::sqrt(float(head_dim));
+    args.scale = 1 / std::sqrt(float(head_dim)), args.kv_type = type, args.tokens = tokens;
     const double positions = double(tokens) * (double(past) + double(tokens + 1) / 2);
-    add("attention", "", concat("d", head_dim, " x", tokens, " @ ", past),
-        {.float_macs = 2 * positions * width, .read = 4.0 * double(past + tokens) * kKvHeads * head_dim},
-        [d, tokens] { d->driver.attention(d->args, tokens); });
+    const bool halves = type == KvType::kF16;
+    const double macs = 2 * positions * width, tokens_read = double(past + tokens);
+    add("attention", "", concat("d", head_dim, " x", tokens, " @ ", past, halves ? "" : " q8_0"),
+        {.integer_macs = halves ? 0 : macs,
+         .float_macs = halves ? macs : 0,
+         .read = 2.0 * tokens_read * kKvHeads * double(kv_head_bytes(type, head_dim)) / kKvPageTokens},
+        [d] { d->driver.attention(std::span(&d->args, 1)); });
     cases.back().row.columns = tokens;
   }
 

@@ -228,7 +228,7 @@ void ForwardPass::rotate_and_store(int layer) {
       kernel_.rope(kind, k, shape.kv_heads, dim, config_.rotated_dim, cos, cos + pairs);
     }
     const Workspace::Column& token = ws_.tokens[size_t(c)];
-    kernel_.kv_store(token.sequence->k_page(layer, token.position),
+    kernel_.kv_store(model_.kv_layout_.type, token.sequence->k_page(layer, token.position),
                      token.sequence->v_page(layer, token.position), k, v_ + c * kv_width, shape.kv_heads, dim,
                      int(token.position % kKvPageTokens));
   });
@@ -245,6 +245,8 @@ void ForwardPass::attend(int layer) {
   args.scale = config_.attention_scale;
   args.softcap = config_.attention_softcap;
   args.window = shape.window;
+  args.kv_type = model_.kv_layout_.type;
+  ws_.attention.clear();
   for (size_t i = 0; i < spans_.size(); ++i) {
     const Workspace::Range& range = ws_.ranges[i];
     if (range.count == 0) continue;
@@ -253,8 +255,10 @@ void ForwardPass::attend(int layer) {
     args.first_position = range.position;
     args.k_pages = spans_[i].sequence->k_pages(layer);
     args.v_pages = spans_[i].sequence->v_pages(layer);
-    driver_.attention(args, int(range.count));
+    args.tokens = int(range.count);
+    ws_.attention.push_back(args);
   }
+  driver_.attention(ws_.attention);
 }
 
 // residual += post_norm(W_down (activation(W_gate x) * W_up x)), where x = norm(residual)

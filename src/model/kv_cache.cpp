@@ -1,5 +1,7 @@
 #include "model/kv_cache.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -12,19 +14,23 @@ namespace {
 
 constexpr size_t kPageAlignment = 64;  // of pages and of each layer's part
 
-size_t align_up(size_t value) { return (value + kPageAlignment - 1) / kPageAlignment * kPageAlignment; }
+// Pages are cut from slabs, which the system may hold in its large pages: what attention reads of a page is a few KiB for each head, and
+// in small pages each of these would be a stream of its own.
+constexpr size_t kSlabBytes = size_t(16) << 20, kLargePage = size_t(2) << 20;
+
+size_t align_up(size_t value, size_t alignment = kPageAlignment) { return (value + alignment - 1) / alignment * alignment; }
 
 }  // namespace
 
-KvLayout::KvLayout(const ModelConfig& config) {
+std::string_view kv_type_name(KvType type) { return type == KvType::kF16 ? "f16" : "q8_0"; }
+
+KvLayout::KvLayout(const ModelConfig& config, KvType kv_type) : type(kv_type) {
   // Cannot overflow: check_model_config bounds every factor.
-  size_t values = 0;
   for (const LayerConfig& layer : config.layers) {
-    const size_t part = align_up(size_t(layer.kv_heads) * size_t(config.head_dim) * kKvPageTokens);
-    layers.push_back({values, values + part});
-    values += 2 * part;
+    const size_t part = align_up(size_t(layer.kv_heads) * size_t(kv_head_bytes(type, config.head_dim)));
+    layers.push_back({page_bytes, page_bytes + part});
+    page_bytes += 2 * part;
   }
-  page_bytes = values * sizeof(uint16_t);
 }
 
 uint64_t KvLayout::bytes_for(int64_t positions) const {
@@ -35,21 +41,35 @@ KvPool::KvPool(KvLayout layout, uint64_t limit_bytes)
     : layout_(std::move(layout)), max_pages_(size_t(limit_bytes / layout_.page_bytes)) {}
 
 KvPool::~KvPool() {
-  for (uint16_t* page : free_) std::free(page);
+  for (uint8_t* slab : slabs_) std::free(slab);
 }
 
-Result<uint16_t*> KvPool::take() {
+Status KvPool::add_slab() {
+  const size_t left = max_pages_ - used_ - free_.size();
+  const size_t pages = std::clamp<size_t>(kSlabBytes / layout_.page_bytes, 1, left);
+  const size_t wanted = pages * layout_.page_bytes, alignment = wanted >= kLargePage ? kLargePage : kPageAlignment;
+  auto* const slab = static_cast<uint8_t*>(std::aligned_alloc(alignment, align_up(wanted, alignment)));
+  if (!slab) return fail(ErrorKind::kLimit, "KV cache: no memory for ", pages, " pages of ", layout_.page_bytes, " bytes");
+#if defined(MADV_HUGEPAGE)
+  if (alignment == kLargePage) madvise(slab, align_up(wanted, alignment), MADV_HUGEPAGE);  // a wish
+#endif
+  slabs_.push_back(slab);
+  next_ = slab, slab_pages_ = pages;
+  return {};
+}
+
+Result<uint8_t*> KvPool::take() {
   if (used_ == max_pages_)
     return fail(ErrorKind::kLimit, "KV cache: all ", max_pages_, " pages of ", kKvPageTokens,
                 " positions are in use (limit ", uint64_t(max_pages_) * layout_.page_bytes, " bytes)");
-  uint16_t* page = nullptr;
+  uint8_t* page = nullptr;
   if (!free_.empty()) {
     page = free_.back();
     free_.pop_back();
   } else {
-    page = static_cast<uint16_t*>(std::aligned_alloc(kPageAlignment, layout_.page_bytes));
-    if (!page)
-      return fail(ErrorKind::kLimit, "KV cache: no memory for a page of ", layout_.page_bytes, " bytes");
+    if (slab_pages_ == 0) NIBBLE_CHECK_OK(add_slab());
+    page = std::exchange(next_, next_ + layout_.page_bytes);
+    --slab_pages_;
   }
   // Attention multiplies masked positions by zero: what stands there must be finite.
   std::memset(page, 0, layout_.page_bytes);
@@ -57,7 +77,7 @@ Result<uint16_t*> KvPool::take() {
   return page;
 }
 
-void KvPool::give(uint16_t* page) {
+void KvPool::give(uint8_t* page) {
   free_.push_back(page);
   --used_;
 }
@@ -86,7 +106,7 @@ KvSequence::~KvSequence() { drop_pages(0); }
 Status KvSequence::reserve(int64_t positions) {
   const size_t before = pages_.size(), wanted = KvPool::pages_for(positions);
   while (pages_.size() < wanted) {
-    Result<uint16_t*> page = pool_->take();
+    Result<uint8_t*> page = pool_->take();
     if (!page) {
       drop_pages(before);
       return forward_error(std::move(page).error());
@@ -114,13 +134,12 @@ void KvSequence::drop_pages(size_t keep) {
   }
 }
 
-Result<int64_t> default_context(const ModelConfig& config, uint64_t budget_bytes, int sequences) {
-  const KvLayout layout(config);
+Result<int64_t> default_context(const KvLayout& layout, int64_t most, uint64_t budget_bytes, int sequences) {
   const uint64_t pages = budget_bytes / layout.page_bytes / uint64_t(std::max(sequences, 1));
   if (pages == 0)
     return fail(ErrorKind::kLimit, "KV cache: ", budget_bytes, " bytes do not hold one page of ",
                 layout.page_bytes, " bytes for each of ", sequences, " sequences");
-  if (pages >= KvPool::pages_for(config.context)) return config.context;
+  if (pages >= KvPool::pages_for(most)) return most;
   return int64_t(pages) * kKvPageTokens;
 }
 

@@ -13,7 +13,7 @@ Result<std::unique_ptr<Model>> Model::load(std::shared_ptr<const GgufFile> file,
     return fail(ErrorKind::kInvalidArgument, "context ", options.context, ": ", file->path(),
                 " was made for 1 to ", config.context, " positions");
   model->context_ = options.context > 0 ? options.context : config.context;
-  model->kv_layout_ = KvLayout(config);
+  model->kv_layout_ = KvLayout(config, options.kv);
   NIBBLE_TRY(model->weights_, load_weights(*file, config, table));
   const ModelWeights& weights = model->weights_;
 

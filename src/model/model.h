@@ -70,10 +70,12 @@ class Workspace {
     int64_t position = 0;  // of the first
   };
   std::vector<Range> ranges;
+  std::vector<AttentionArgs> attention;  // of the spans that are still computed
 };
 
 struct ModelOptions {
   int64_t context = 0;  // positions a sequence may have; 0: the model's. Above the model's is refused.
+  KvType kv = KvType::kF16;
 };
 
 class Model {

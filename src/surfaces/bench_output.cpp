@@ -55,7 +55,7 @@ void write_row(const BenchRun& run, const BenchRow& row, int64_t batch, JsonWrit
     json.field("ns", call_ns(row));
   } else {
     json.field("model_filename", run.subject).field("model_size", run.model_bytes).field("n_batch", batch);
-    json.field("type_k", "f16").field("type_v", "f16");
+    json.field("type_k", row.kv_type).field("type_v", row.kv_type);
     json.field("n_prompt", row.prompt).field("n_gen", row.generate).field("n_depth", row.depth);
     json.field("avg_ts", row.average_rate()).field("stddev_ts", row.deviation_of_rate());
     json.key("samples_ts").begin_array();

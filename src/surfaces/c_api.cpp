@@ -108,7 +108,8 @@ void nibble_engine_options_defaults(nibble_engine_options* options, size_t struc
                   .threads = defaults.threads,
                   .sessions = defaults.sessions,
                   .context = defaults.context,
-                  .batch = defaults.batch},
+                  .batch = defaults.batch,
+                  .kv = NIBBLE_KV_F16},
                  options, struct_size);
 }
 
@@ -122,6 +123,9 @@ nibble_status nibble_engine_open(const char* path, const nibble_engine_options* 
     wanted.sessions = given.sessions;
     wanted.context = given.context;
     wanted.batch = given.batch;
+    if (given.kv != NIBBLE_KV_F16 && given.kv != NIBBLE_KV_Q8_0)
+      return fail(ErrorKind::kInvalidArgument, "kv is ", int(given.kv), ", wanted NIBBLE_KV_F16 or NIBBLE_KV_Q8_0");
+    wanted.kv = given.kv == NIBBLE_KV_Q8_0 ? KvType::kQ8_0 : KvType::kF16;
     NIBBLE_TRY(auto opened, Engine::open(path, wanted));
     *engine = new nibble_engine{std::move(opened)};
     return {};

@@ -35,6 +35,7 @@ struct Inspection {
   std::vector<std::string> unused;
   int64_t context = 0;  // as asked for, or the default
   uint64_t kv_bytes = 0;
+  KvType kv_type = KvType::kF16;
 };
 
 template <class T>
@@ -50,9 +51,11 @@ void inspect_model(const GgufFile& file, const EngineOptions& options, Inspectio
     cannot_run = obstacle(load_weights(file, *config, kernels()));
     inspection.unused = unused_tensors(file, *config);
     const auto quota = read_memory_quota();
-    const auto fitting = default_context(*config, quota ? quota->available : uint64_t(1) << 32);
+    const KvLayout layout(*config, options.kv);
+    const auto fitting = default_context(layout, config->context, quota ? quota->available : uint64_t(1) << 32);
     inspection.context = options.context > 0 ? options.context : fitting.value_or(0);
-    inspection.kv_bytes = KvLayout(*config).bytes_for(inspection.context);
+    inspection.kv_bytes = layout.bytes_for(inspection.context);
+    inspection.kv_type = layout.type;
   }
   inspection.abilities.push_back({"run", cannot_run});
 }
@@ -139,7 +142,7 @@ std::string inspection_text(const Inspection& inspection, const GgufFile& file,
                    mib(total.bytes), "\n");
   if (inspection.config)
     text += concat("memory     ", mib(inspection.file_bytes), " file (mapped, shared) + ",
-                   mib(inspection.kv_bytes), " keys and values at context ", inspection.context, "\n");
+                   mib(inspection.kv_bytes), " keys and values (", kv_type_name(inspection.kv_type), ") at context ", inspection.context, "\n");
   for (const Ability& ability : inspection.abilities)
     text += concat(padded(std::string(ability.name), 11),
                    ability.obstacle.empty() ? "yes" : "no: ", ability.obstacle, "\n");
@@ -202,7 +205,7 @@ std::string inspection_json(const Inspection& inspection, const GgufFile& file) 
         .end_object();
   json.end_object();
   json.key("memory").begin_object().field("file_bytes", inspection.file_bytes);
-  json.field("context", inspection.context).field("kv_bytes", inspection.kv_bytes).end_object();
+  json.field("context", inspection.context).field("kv_bytes", inspection.kv_bytes).field("kv_type", kv_type_name(inspection.kv_type)).end_object();
   json.key("can").begin_object();
   for (const Ability& ability : inspection.abilities) json.field(ability.name, ability.obstacle.empty());
   json.end_object().key("obstacles").begin_object();

@@ -23,6 +23,8 @@ constexpr Option kOptions[] = {
      "threads; 0: the physical cores that affinity and cgroup quota give", TO(engine.threads)},
     {"-c, --context, --ctx-size", "", kContextRange, "N", kGenerate | kInspect | kBench,
      "positions of the context; 0: what the model was made for, less where memory is short", TO(engine.context)},
+    {"--kv", "", kAny, "f16|q8_0", kGenerate | kBench | kInspect | kPerplexity,
+     "how keys and values are kept: q8_0 takes half the memory and rounds more", TO(engine.kv)},
     {"-b, --batch, --batch-size", "", kBatchRange, "N", kGenerate | kPerplexity | kImatrix, "prompt tokens computed in one pass", TO(engine.batch)},
 
     {"-p, --prompt", "prompt", kAny, "TEXT", kTakesPrompt, "the text; else from --file, else from stdin", TO(text.prompt)},
@@ -204,6 +206,8 @@ std::string option_default(const Option& option) {
           return concat(*member);
         else if constexpr (std::is_same_v<T, DraftKind>)
           return std::string(draft_kind_name(*member));
+        else if constexpr (std::is_same_v<T, KvType>)
+          return std::string(kv_type_name(*member));
         else
           return {};
       },
@@ -225,6 +229,10 @@ Status set_option(const Option& option, CommandLine& line, std::string_view valu
           const auto kind = std::ranges::find(kDraftKinds, value, draft_kind_name);
           if (kind == std::end(kDraftKinds)) return bad_value(option, value, option.value);
           *member = *kind;
+        } else if constexpr (std::is_same_v<T, KvType>) {
+          const auto type = std::ranges::find(kKvTypes, value, kv_type_name);
+          if (type == std::end(kKvTypes)) return bad_value(option, value, option.value);
+          *member = *type;
         } else if constexpr (std::is_same_v<T, std::string>) {
           *member = value;
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {

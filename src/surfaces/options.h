@@ -84,7 +84,7 @@ struct CommandLine {
 
 // The member a row is bound to; its type says how a value is read.
 using OptionTarget =
-    std::variant<bool*, int*, int64_t*, uint64_t*, float*, std::string*, std::optional<uint64_t>*, DraftKind*,
+    std::variant<bool*, int*, int64_t*, uint64_t*, float*, std::string*, std::optional<uint64_t>*, DraftKind*, KvType*,
                  std::vector<std::string>*, std::vector<TokenId>*, std::vector<LogitBias>*>;
 
 struct Option {

@@ -69,6 +69,21 @@ TEST_F(Library, GeneratesAndStreamsTheSameText) {
   EXPECT_EQ(stopped->text, first->text.substr(0, first->text.find(word)));
 }
 
+TEST_F(Library, KeepsKeysAndValuesInEightBitsWhenAsked) {
+  nibble::EngineOptions options;
+  EXPECT_EQ(options.kv, NIBBLE_KV_F16);
+  options.kv = NIBBLE_KV_Q8_0;
+  const auto engine = nibble::Engine::open(shipped_model(), options);
+  ASSERT_TRUE(engine) << engine.error().message;
+  auto session = nibble::Session::open(*engine);
+  ASSERT_TRUE(session && session->append("Once upon a time"));
+  EXPECT_EQ(session->generate(greedy(20))->answer_tokens, 20);
+  options.kv = static_cast<nibble_kv>(2);
+  const auto refused = nibble::Engine::open(shipped_model(), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, NIBBLE_INVALID_ARGUMENT);
+}
+
 TEST_F(Library, ASessionOutlivesItsEngineHandle) {
   auto engine = std::make_unique<nibble::Engine>(open());
   auto session = nibble::Session::open(*engine);

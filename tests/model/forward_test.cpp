@@ -15,8 +15,8 @@ namespace {
 
 using Want = Span::Want;
 
-std::unique_ptr<Model> load(const TinyModelOptions& options, int64_t context = 0) {
-  Result<std::unique_ptr<Model>> model = Model::load(make_tiny_model(options), {.context = context});
+std::unique_ptr<Model> load(const TinyModelOptions& options, int64_t context = 0, KvType kv = KvType::kF16) {
+  Result<std::unique_ptr<Model>> model = Model::load(make_tiny_model(options), {.context = context, .kv = kv});
   if (!model) {
     ADD_FAILURE() << options.architecture << ": " << model.error().message;
     return nullptr;
@@ -166,6 +166,24 @@ TEST(Forward, ChunksOfAnySizeGiveTheSameBits) {
     const std::vector<float> whole = runner.logits(tokens, tokens.size());
     for (const size_t chunk : {1, 3, 7, 64, 100})
       EXPECT_EQ(runner.logits(tokens, chunk), whole) << row.name << " in chunks of " << chunk;
+  }
+}
+
+// What q8_0 costs these models, whose width and heads are tiny: below 1e-3 of the logits' power; docs/performance.md has real ones.
+TEST(Forward, KeysAndValuesInEightBitsGiveTheSameBitsEverywhereAndNearlyThoseOfF16) {
+  for (const Architecture& row : architectures()) {
+    const auto model = load({.architecture = row.name}, 0, KvType::kQ8_0);
+    const auto halves = load({.architecture = row.name});
+    ASSERT_TRUE(model && halves);
+    const std::vector<int32_t> tokens = random_tokens(150, model->config().vocabulary);
+    const std::vector<float> whole = Runner(*model).logits(tokens, tokens.size());
+    for (const size_t chunk : {1, 7, 64}) EXPECT_EQ(Runner(*model, 2).logits(tokens, chunk), whole) << row.name << " in chunks of " << chunk;
+    for (const KernelTable* table : available_kernels())
+      EXPECT_EQ(Runner(*model, 3, *table).logits(tokens, 100), whole) << row.name << " on " << table->name;
+    const std::vector<float> near = Runner(*halves).logits(tokens, tokens.size());
+    const double error = normalized_error(whole, std::vector<double>(near.begin(), near.end()));
+    EXPECT_LE(error, 1e-3) << row.name;
+    EXPECT_GT(error, 0) << row.name;
   }
 }
 

@@ -30,8 +30,20 @@ TEST(KvLayout, PartsOfLayersDoNotOverlapAndFillThePage) {
   std::set<size_t> starts;
   for (const KvLayout::Layer& layer : layout.layers) starts.insert({layer.k, layer.v});
   EXPECT_EQ(starts.size(), 6u);
-  EXPECT_EQ(layout.layers[1].v - layout.layers[1].k, size_t(4 * 8 * kKvPageTokens));
+  EXPECT_EQ(layout.layers[1].v - layout.layers[1].k, 2 * size_t(4 * 8 * kKvPageTokens));
   EXPECT_EQ(layout.page_bytes, kPageBytes + 2 * 2 * 8 * kKvPageTokens * sizeof(uint16_t));
+}
+
+// Codes of a byte and an f16 scale per 32 values (and at least one a head); heads are rounded up to 16 values.
+TEST(KvLayout, EightBitsTakeWhatTheirCodesAndScalesTake) {
+  for (const auto& [head_dim, bytes] : {std::pair(8, 18), {32, 34}, {64, 68}, {80, 86}, {96, 102}, {128, 136}}) {
+    ModelConfig config = small_config();
+    config.head_dim = head_dim;
+    const KvLayout layout(config, KvType::kQ8_0);
+    EXPECT_EQ(layout.page_bytes, size_t(3 * 2 * 2 * bytes * kKvPageTokens)) << head_dim;
+    EXPECT_EQ(layout.bytes_for(65), 2 * layout.page_bytes);
+    EXPECT_NE(layout, KvLayout(config));
+  }
 }
 
 TEST(KvPool, TakesPagesAsPositionsAreReservedAndNoSooner) {
@@ -91,10 +103,10 @@ TEST(KvPool, ReusedPagesAreZero) {
   for (int round = 0; round < 2; ++round) {
     KvSequence sequence(pool);
     ASSERT_TRUE(sequence.reserve(1).has_value());
-    uint16_t* page = sequence.k_page(0, 0);
-    for (size_t i = 0; i < kPageBytes / sizeof(uint16_t); ++i) {
+    uint8_t* page = sequence.k_page(0, 0);
+    for (size_t i = 0; i < kPageBytes; ++i) {
       ASSERT_EQ(page[i], 0) << i;
-      page[i] = 0x7E00;  // NaN
+      page[i] = 0x7E;  // NaN
     }
   }
 }
@@ -113,11 +125,12 @@ TEST(KvSequence, PageTablesPointIntoThePages) {
 
 TEST(DefaultContext, IsTheModelsOrWhatFits) {
   const ModelConfig config = small_config();  // made for 1000 positions: 16 pages
-  EXPECT_EQ(*default_context(config, 100 * kPageBytes), 1000);
-  EXPECT_EQ(*default_context(config, 16 * kPageBytes), 1000);
-  EXPECT_EQ(*default_context(config, 16 * kPageBytes - 1), 15 * kKvPageTokens);
-  EXPECT_EQ(*default_context(config, 16 * kPageBytes, 4), 4 * kKvPageTokens);
-  const Result<int64_t> none = default_context(config, kPageBytes - 1);
+  const KvLayout layout(config);
+  EXPECT_EQ(*default_context(layout, config.context, 100 * kPageBytes), 1000);
+  EXPECT_EQ(*default_context(layout, config.context, 16 * kPageBytes), 1000);
+  EXPECT_EQ(*default_context(layout, config.context, 16 * kPageBytes - 1), 15 * kKvPageTokens);
+  EXPECT_EQ(*default_context(layout, config.context, 16 * kPageBytes, 4), 4 * kKvPageTokens);
+  const Result<int64_t> none = default_context(layout, config.context, kPageBytes - 1);
   ASSERT_FALSE(none.has_value());
   EXPECT_EQ(none.error().kind, ErrorKind::kLimit);
 }

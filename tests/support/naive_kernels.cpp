@@ -79,8 +79,10 @@ void rope(RopeKind kind, float* x, int heads, int head_dim, int rotated_dim, con
     }
 }
 
-void kv_store(uint16_t* k_page, uint16_t* v_page, const float* k, const float* v, int kv_heads, int head_dim,
+// f16 only.
+void kv_store(KvType, uint8_t* k_bytes, uint8_t* v_bytes, const float* k, const float* v, int kv_heads, int head_dim,
               int slot) {
+  auto *const k_page = reinterpret_cast<uint16_t*>(k_bytes), *const v_page = reinterpret_cast<uint16_t*>(v_bytes);
   for (int h = 0; h < kv_heads; ++h)
     for (int d = 0; d < head_dim; ++d) {
       k_page[(h * head_dim + d) * kKvPageTokens + slot] = float_to_half(k[h * head_dim + d]);
@@ -96,7 +98,7 @@ void attend(const AttentionArgs& args, int token, int head) {
   const int64_t first = args.window > 0 ? std::max<int64_t>(0, last - args.window + 1) : 0;
   std::vector<double> weights, sums(size_t(dim), 0.0);
   for (int64_t p = first; p <= last; ++p) {
-    const uint16_t* const page = args.k_pages[p / kKvPageTokens] + args.kv_head * dim * kKvPageTokens;
+    const uint16_t* const page = reinterpret_cast<const uint16_t*>(args.k_pages[p / kKvPageTokens]) + args.kv_head * dim * kKvPageTokens;
     double score = 0;
     for (int d = 0; d < dim; ++d)
       score += double(q[d]) * double(half_to_float(page[d * kKvPageTokens + p % kKvPageTokens]));
@@ -110,7 +112,7 @@ void attend(const AttentionArgs& args, int token, int head) {
     total = std::exp(double(args.sinks[head]) - maximum);
   for (double& weight : weights) total += weight = std::exp(weight - maximum);
   for (int64_t p = first; p <= last; ++p) {
-    const uint16_t* const page = args.v_pages[p / kKvPageTokens] + args.kv_head * dim * kKvPageTokens;
+    const uint16_t* const page = reinterpret_cast<const uint16_t*>(args.v_pages[p / kKvPageTokens]) + args.kv_head * dim * kKvPageTokens;
     for (int d = 0; d < dim; ++d)
       sums[size_t(d)] +=
           weights[size_t(p - first)] * double(half_to_float(page[(p % kKvPageTokens) * dim + d]));

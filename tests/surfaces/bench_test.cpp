@@ -52,6 +52,18 @@ TEST_F(Bench, JsonHasTheFieldsOfLlamaBenchAndOurs) {
     EXPECT_NE(result.out.find(test), std::string::npos) << test;
 }
 
+TEST_F(Bench, SaysHowKeysAndValuesAreKept) {
+  for (const char* type : {"f16", "q8_0"}) {
+    const Finished result = bench({"--kv", type, "--json"});
+    if (result.code == kAboveTheCeiling) GTEST_SKIP() << "the machine is too disturbed: " << result.err;
+    ASSERT_EQ(result.code, 0) << result.err;
+    const std::string both = std::string("\"type_k\":\"") + type + "\",\"type_v\":\"" + type + "\"";
+    EXPECT_NE(result.out.find(both), std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find("tg4 kv q8_0") != std::string::npos, std::string(type) == "q8_0");
+  }
+  EXPECT_EQ(bench({"--kv", "q4_0"}).code, 2);
+}
+
 TEST_F(Bench, MarkdownAndCsvHaveARowEach) {
   const Finished csv = bench({"--output-format", "csv"});
   const Finished markdown = bench({});

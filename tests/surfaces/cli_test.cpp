@@ -191,6 +191,22 @@ TEST_F(Synthetic, InspectTellsWhatIsThere) {
   EXPECT_NE(members->at("memory").find("\"context\":128"), std::string::npos);
 }
 
+TEST_F(Synthetic, KeysAndValuesInEightBitsTakeHalfAndTheAnswerSaysNothingElse) {
+  const auto kv_bytes = [&](const char* type) {
+    const Finished json = run_nibble({"inspect", model_, "--json", "--context", "128", "--kv", type});
+    const size_t at = json.out.find("\"kv_bytes\":");
+    EXPECT_NE(at, std::string::npos) << json.out << json.err;
+    EXPECT_NE(json.out.find(std::string("\"kv_type\":\"") + type), std::string::npos) << json.out;
+    return at == std::string::npos ? 0.0 : std::stod(json.out.substr(at + 11));
+  };
+  EXPECT_DOUBLE_EQ(kv_bytes("q8_0") / kv_bytes("f16"), 34.0 / 64.0);  // a byte a value, two a scale of 32
+  const std::vector<std::string> words = {"run", model_, "-p", "Hello", "--ignore-eos", "-n", "20", "--temp", "0", "--kv", "q8_0"};
+  const Finished one = run_nibble(words), scalar = run_nibble(words, "", {{"NIBBLE_FORCE_ISA", "scalar"}});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, scalar.out);
+  EXPECT_EQ(run_nibble({"run", model_, "-p", "Hello", "--kv", "q5_1"}).code, 2);
+}
+
 TEST_F(Synthetic, CtrlCEndsRunWithWhatThereIs) {
   Subprocess process({"run", model_, "-p", "Hello", "--ignore-eos", "-n", "-1", "--seed", "1"});
   process.close_input();

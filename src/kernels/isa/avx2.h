@@ -142,6 +142,10 @@ struct Isa {
   static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) {
     return {_mm256_cvtepu8_epi16(load128(p)), _mm256_cvtepu8_epi16(load128(p + 16))};
   }
+  static NIBBLE_INLINE I32 widen_i8_pairs(const int8_t* p) { return {_mm256_cvtepi8_epi16(load128(p)), _mm256_cvtepi8_epi16(load128(p + 16))}; }
+  static NIBBLE_INLINE void store_i16(int16_t* p, I32 x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8));
+  }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { return {load256(p), load256(static_cast<const char*>(p) + 32)}; }
   static NIBBLE_INLINE void store_u8(void* p, U8 x) {

@@ -103,6 +103,8 @@ struct Isa {
   static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) { return {_mm512_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(bytes)))}; }
   static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) { return {_mm512_cvtepi8_epi32(_mm_set_epi64x(int64_t(high), int64_t(low)))}; }
   static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) { return {_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)p))}; }
+  static NIBBLE_INLINE I32 widen_i8_pairs(const int8_t* p) { return {_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)p))}; }
+  static NIBBLE_INLINE void store_i16(int16_t* p, I32 a) { _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(a.v)); }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { return {_mm512_loadu_si512(p)}; }
   static NIBBLE_INLINE void store_u8(void* p, U8 a) { _mm512_storeu_si512(p, a.v); }

@@ -134,6 +134,12 @@ struct Isa {
     QUARTERS r.v[i] = vreinterpretq_s32_u16(vmovl_u8(vld1_u8(p + 8 * i)));
     return r;
   }
+  static NIBBLE_INLINE I32 widen_i8_pairs(const int8_t* p) {
+    I32 r;
+    QUARTERS r.v[i] = vreinterpretq_s32_s16(vmovl_s8(vld1_s8(p + 8 * i)));
+    return r;
+  }
+  static NIBBLE_INLINE void store_i16(int16_t* p, I32 x) { QUARTERS vst1_s16(p + 4 * i, vmovn_s32(x.v[i])); }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { U8 r; QUARTERS r.v[i] = vld1q_u8(static_cast<const uint8_t*>(p) + 16 * i); return r; }
   static NIBBLE_INLINE void store_u8(void* p, U8 x) { QUARTERS vst1q_u8(static_cast<uint8_t*>(p) + 16 * i, x.v[i]); }

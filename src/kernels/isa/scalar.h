@@ -68,6 +68,10 @@ struct Isa {
   static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) { I32 r; LANES r.v[i] = i < 8 ? int32_t(bytes >> (8 * i) & 255) : 0; return r; }
   static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) { I32 r; LANES r.v[i] = int8_t((i < 8 ? low : high) >> (8 * (i % 8))); return r; }
   static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) { I32 r; LANES r.v[i] = p[2 * i] | p[2 * i + 1] << 16; return r; }
+  static NIBBLE_INLINE I32 widen_i8_pairs(const int8_t* p) {
+    I32 r; LANES r.v[i] = int32_t(uint32_t(uint16_t(int16_t(p[2 * i]))) | uint32_t(uint16_t(int16_t(p[2 * i + 1]))) << 16); return r;
+  }
+  static NIBBLE_INLINE void store_i16(int16_t* p, I32 a) { LANES p[i] = int16_t(a.v[i]); }
   // Bytes.
   static NIBBLE_INLINE U8 load_u8(const void* p) { U8 r; __builtin_memcpy(r.v, p, 64); return r; }
   static NIBBLE_INLINE void store_u8(void* p, U8 a) { __builtin_memcpy(p, a.v, 64); }

@@ -9,7 +9,8 @@
 // field<N, M>(u): (byte >> N) & M. field_dup32<L, H, M>(p): 32 bytes, shifted by L in the low half and by H in the high half.
 // field_dup16<L, H, M>(p0, p1): the same on 16 bytes of p0, then of p1. bits_to_bytes: bit i gives byte i.
 // spread2<S>(i): lanes 2S and 2S+1, 8 times each (S below 4); spread4<S>(i): lanes 4S to 4S+3, 4 times each.
-// low_halves: lane & 0xFFFF. widen_u8x8: 8 bytes to lanes 0-7, zeros above; widen_i8x16: 16 bytes. widen_u8_pairs(p): 32 bytes to 32 int16, in pairs.
+// low_halves: lane & 0xFFFF. widen_u8x8: 8 bytes to lanes 0-7, zeros above; widen_i8x16: 16 bytes. widen_u8_pairs(p): 32 bytes to 32 int16, in pairs;
+// widen_i8_pairs likewise. store_i16: lanes within int16.
 // sum4(v): lane 4l + j is the sum of lanes 4l to 4l+3 of v[j], j below 4. Of four of these, q[0..3]: merge_quarters(q, out): out[k] lane
 // 4g + j is q[g] lane 4k + j; merge_halves: even = out[0] + out[1], odd = out[2] + out[3]; merge: the sum of all four.
 // transpose_words(rows, words): words[k] lane r is the 32-bit word k of the 16 bytes at rows[r]. load_4x16(p, stride): 16 bytes each from
@@ -43,7 +44,7 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
   { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::sum4(rows) }; { V::merge(rows) }; { V::transpose(rows) };
   { V::merge_halves(rows, i, i) }; { V::merge_quarters(rows, rows) }; { V::broadcast4(p) }; { V::lookup16(bp, u) }; { V::bits_to_bytes(uint64_t{}, uint8_t{}) };
   { V::template spread2<1>(i) }; { V::template spread4<1>(i) }; { V::low_halves(i) }; { V::widen_u8x8(uint64_t{}) };
-  { V::widen_i8x16(uint64_t{}, uint64_t{}) }; { V::load_2x32(p, p) }; { V::load_4x16(p, size_t{}) }; { V::transpose_words(&p, rows) }; { V::bias_signed(u) };
+  { V::widen_i8x16(uint64_t{}, uint64_t{}) }; { V::widen_i8_pairs(bp) }; { V::load_2x32(p, p) }; { V::load_4x16(p, size_t{}) }; { V::transpose_words(&p, rows) }; { V::bias_signed(u) };
 };
 
 }  // namespace

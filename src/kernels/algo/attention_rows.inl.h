@@ -1,0 +1,54 @@
+// What attention knows of its query rows, whatever the KV cache holds: which positions each sees, and tiles of rows that are computed
+// together.
+#pragma once
+#include "kernels/algo/elementwise.inl.h"
+
+namespace nibble {
+namespace {
+
+NIBBLE_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+NIBBLE_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+NIBBLE_INLINE int padded_head(int head_dim) { return (head_dim + 15) / 16 * 16; }
+
+// One head of one token.
+struct QueryRow {
+  const float* q;
+  float* out;
+  int64_t begin, end;  // positions it sees
+  int from, to;        // the same within the chunk at hand, as offsets in it; from == to: none
+  float maximum, sum;  // running
+  float sink;
+  bool started;
+};
+
+inline constexpr int kTileRows = Isa::kAttentionRows;
+
+// Neighbouring rows, and the offsets of a chunk that any of them sees.
+struct Tile {
+  int first, rows;
+  int from, to;
+};
+struct Tiles {
+  Tile tile[(kAttentionBlockRows + kTileRows - 1) / kTileRows];
+  int count = 0;
+  int from = kAttentionChunk, to = 0;  // of all tiles
+};
+
+template <int N>
+struct Count { static constexpr int value = N; };
+// body(Count<n>), n in [1, MOST]
+template <int MOST, class Body>
+NIBBLE_INLINE void with_rows(int n, const Body& body) {
+  if (n == MOST) return body(Count<MOST>());
+  if constexpr (MOST > 1) with_rows<MOST - 1>(n, body);
+}
+
+// The page that comes next: the hardware does not see where it lies.
+template <int LINES>
+NIBBLE_INLINE void prefetch_lines(const void* page, int offset) {
+  if (!page) return;
+  for (int i = 0; i < LINES; ++i) __builtin_prefetch(static_cast<const char*>(page) + offset + 64 * i);
+}
+
+}  // namespace
+}  // namespace nibble
