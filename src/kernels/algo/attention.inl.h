@@ -73,8 +73,8 @@ NIBBLE_INLINE float* partial(const AttentionArgs& args, int64_t chunk, int i) {
   return args.partials + ((chunk - args.first_chunk) * row_count(args) + i) * attention_partial_floats(args.head_dim);
 }
 
-Tiles make_tiles(QueryRow* rows, int n, int64_t base) {
-  Tiles tiles;
+QueryTiles make_tiles(QueryRow* rows, int n, int64_t base) {
+  QueryTiles tiles;
   for (int first = 0; first < n; first += kTileRows) {
     Tile& tile = tiles.tile[tiles.count++];
     tile = {first, int(smaller(kTileRows, n - first)), kAttentionChunk, 0};
@@ -94,7 +94,7 @@ Tiles make_tiles(QueryRow* rows, int n, int64_t base) {
 template <class Cache>
 void attend_chunk(Cache& cache, const AttentionArgs& args, QueryRow* rows, int n, int first_row, int64_t chunk, float* scores, float* values) {
   const int64_t base = chunk * kAttentionChunk;
-  const Tiles tiles = make_tiles(rows, n, base);
+  const QueryTiles tiles = make_tiles(rows, n, base);
   ChunkResult results[kAttentionBlockRows] = {};
   const int padded = padded_head(args.head_dim);
   if (tiles.from < tiles.to) {

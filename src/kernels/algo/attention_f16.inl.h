@@ -77,7 +77,7 @@ struct HalfCache {
     }
   }
 
-  void scores(const QueryRow* rows, const Tiles& tiles, int64_t base, float* scores) {
+  void scores(const QueryRow* rows, const QueryTiles& tiles, int64_t base, float* scores) {
     for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens) {
       const uint16_t* k = part(args.k_pages, base + at);
       if (tiles.count == 1) {
@@ -110,7 +110,7 @@ struct HalfCache {
     });
   }
 
-  void values(const Tiles& tiles, int64_t base, const float* weights, float* values) {
+  void values(const QueryTiles& tiles, int64_t base, const float* weights, float* values) {
     for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens) {
       const uint16_t* v = part(args.v_pages, base + at);
       if (tiles.count == 1) {

@@ -93,7 +93,7 @@ struct Q8Cache {
       }
   }
 
-  void scores(const QueryRow*, const Tiles& tiles, int64_t base, float* scores) {
+  void scores(const QueryRow*, const QueryTiles& tiles, int64_t base, float* scores) {
     constexpr int kStep = 16 * Isa::kAttentionVectors;
     for (int at = tiles.from / kStep * kStep; at < tiles.to; at += kStep) {
       const int slot = at % kKvPageTokens;
@@ -156,7 +156,7 @@ struct Q8Cache {
         Isa::store_f(values + (tile.first + r) * padded + 32 * block + 16 * i, Isa::mul(Isa::to_float(acc[r][i]), Isa::set_f(unit[r])));
   }
 
-  void values(const Tiles& tiles, int64_t base, const float* p, float* values) {
+  void values(const QueryTiles& tiles, int64_t base, const float* p, float* values) {
     for (int t = 0; t < tiles.count; ++t) {
       const Tile& tile = tiles.tile[t];
       if (tile.from >= tile.to) continue;

@@ -28,7 +28,7 @@ struct Tile {
   int first, rows;
   int from, to;
 };
-struct Tiles {
+struct QueryTiles {
   Tile tile[(kAttentionBlockRows + kTileRows - 1) / kTileRows];
   int count = 0;
   int from = kAttentionChunk, to = 0;  // of all tiles
