@@ -78,7 +78,9 @@ TEST_F(Library, KeepsKeysAndValuesInEightBitsWhenAsked) {
   auto session = nibble::Session::open(*engine);
   ASSERT_TRUE(session && session->append("Once upon a time"));
   EXPECT_EQ(session->generate(greedy(20))->answer_tokens, 20);
-  options.kv = static_cast<nibble_kv>(2);
+  const int unknown = 2;  // a caller in C may pass any number
+  static_assert(sizeof unknown == sizeof options.kv);
+  std::memcpy(&options.kv, &unknown, sizeof unknown);
   const auto refused = nibble::Engine::open(shipped_model(), options);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().status, NIBBLE_INVALID_ARGUMENT);

@@ -347,7 +347,7 @@ void tiles_ternary(const MatmulArgs& args) {
   const int64_t blocks = args.length / 128, per_column = args.q.padded_length / 32;
   if (!args.scratch_filled) {
     interleave_codes(args, s);
-    for (int64_t c = 0; c < 16 * s.tiles; ++c) s.scales[c] = c < args.columns ? args.q.scales[c * per_column] * args.tensor_scale : 0;
+    for (int64_t c = 0; c < 16 * s.tiles; ++c) s.scales[c] = c < args.columns ? args.q.scales[c * per_column] : 0;
   }
   alignas(64) uint8_t codes[kGroups][4][16][64];
   Tiles::configure(64);
@@ -376,7 +376,9 @@ void tiles_ternary(const MatmulArgs& args) {
     }
     store_totals(args, s, row, [&](Isa::I32 total, int64_t tile) {
       alignas(64) float lanes[16];
-      Isa::store_f(lanes, Isa::mul(Isa::to_float(total), Isa::load_f(s.scales + 16 * tile)));
+      // The scale of the tensor is not kept with the columns: the next tensor reads the same ones.
+      const Isa::F32 scale = Isa::mul(Isa::load_f(s.scales + 16 * tile), Isa::set_f(args.tensor_scale));
+      Isa::store_f(lanes, Isa::mul(Isa::to_float(total), scale));
       return Isa::load_i(reinterpret_cast<const int32_t*>(lanes));
     });
   }
