@@ -345,7 +345,7 @@ void tiles_ternary(const MatmulArgs& args) {
   using Tiles = typename Isa::Tiles;
   const TileScratch s = tile_scratch(args);
   const int64_t blocks = args.length / 128, per_column = args.q.padded_length / 32;
-  if (!args.scratch_filled) {
+  if (!args.scratch_filled) {  // by another tensor, perhaps: nothing of its own is kept
     interleave_codes(args, s);
     for (int64_t c = 0; c < 16 * s.tiles; ++c) s.scales[c] = c < args.columns ? args.q.scales[c * per_column] : 0;
   }
@@ -376,7 +376,6 @@ void tiles_ternary(const MatmulArgs& args) {
     }
     store_totals(args, s, row, [&](Isa::I32 total, int64_t tile) {
       alignas(64) float lanes[16];
-      // The scale of the tensor is not kept with the columns: the next tensor reads the same ones.
       const Isa::F32 scale = Isa::mul(Isa::load_f(s.scales + 16 * tile), Isa::set_f(args.tensor_scale));
       Isa::store_f(lanes, Isa::mul(Isa::to_float(total), scale));
       return Isa::load_i(reinterpret_cast<const int32_t*>(lanes));
