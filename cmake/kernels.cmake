@@ -26,7 +26,7 @@ foreach(row IN LISTS isas)
   target_compile_options(nibble_kernels_${name} PRIVATE -O3 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
     -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
   target_compile_definitions(nibble_kernels_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
-    NIBBLE_ISA_NAME="${name}" NIBBLE_ISA_TABLE=kernel_table_${name})
+    NIBBLE_ISA_NAME="${name}" NIBBLE_ISA_TABLE=kernel_table_${name} NIBBLE_ISA_DECODE=decode_kernels_${name})
   target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_kernels_${name}>)
   # The encoders on their own: whoever changes one of the two does not wait for the other.
   add_library(nibble_encode_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target_encode.cpp)
@@ -36,6 +36,14 @@ foreach(row IN LISTS isas)
   target_compile_definitions(nibble_encode_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
     NIBBLE_ISA_ENCODE=encode_blocks_${name})
   target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_encode_${name}>)
+  # And the decoders, for the same reason.
+  add_library(nibble_decode_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target_decode.cpp)
+  target_include_directories(nibble_decode_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_compile_options(nibble_decode_${name} PRIVATE -O3 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
+    -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
+  target_compile_definitions(nibble_decode_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
+    NIBBLE_ISA_DECODE=decode_kernels_${name})
+  target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_decode_${name}>)
   string(APPEND isa_list "NIBBLE_ISA(${name})\n")
 endforeach()
 file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/generated/kernels/isa_list.inc CONTENT "${isa_list}")

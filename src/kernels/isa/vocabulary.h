@@ -10,6 +10,8 @@
 // field_dup16<L, H, M>(p0, p1): the same on 16 bytes of p0, then of p1. bits_to_bytes: bit i gives byte i.
 // spread2<S>(i): lanes 2S and 2S+1, 8 times each (S below 4); spread4<S>(i): lanes 4S to 4S+3, 4 times each.
 // low_halves: lane & 0xFFFF. widen_u8x8: 8 bytes to lanes 0-7, zeros above; widen_i8x16: 16 bytes. widen_u8_pairs(p): 32 bytes to 32 int16, in pairs.
+// lookup4(table, i): four floats, the same in every group of four lanes, by the two low bits of a lane; lookup16, where kHasLookup16
+// says that it is one instruction: sixteen floats by the four low bits. sub_u8 wraps. store_bf16: nearest even, NaN kept.
 // kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
 // columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
 // round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
@@ -34,6 +36,7 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
                               int8_t* bp, typename V::I32* rows) {
   requires V::kTilePanels >= 1 && V::kTileColumns >= 1 && V::kFloatRows >= 1 && V::kAttentionRows >= 1;
   { V::fma(f, f, f) }; { V::div(f, f) }; { V::sqrt(f) }; { V::abs(f) }; { V::select_less(f, f, f, f) };
+  { V::store_bf16(hp, f) }; { V::lookup4(f, i) }; { V::template shift_right<1>(i) }; { V::sub_u8(u, u) }; { V::kHasLookup16 };
   { V::reduce_add(f) }; { V::reduce_max(f) }; { V::load_half(hp, 3) }; { V::store_half(hp, f, 3) }; { V::load_bf16(hp) };
   { V::to_float(i) }; { V::round_to_int(f) }; { V::bits_to_float(i) }; { V::store_i8(bp, i) }; { V::load_i8(bp) };
   { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::transpose_sum(rows) }; { V::transpose(rows) };
