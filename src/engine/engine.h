@@ -28,6 +28,7 @@ struct EngineOptions {
   int64_t context = 0;  // positions of a session; 0: what the model was made for, less where memory is short
   int64_t batch = 512;  // tokens that prefill computes in one pass
   int sessions = 1;     // sessions that are to have a full context at the same time
+  bool fast_bf16 = false;  // BF16 weights through the processor's bf16 dot: other bits, activations rounded to bf16
   std::string chat_template = {};  // Jinja source to use instead of the file's
 };
 inline constexpr ValueRange kThreadsRange{0, 1024};
