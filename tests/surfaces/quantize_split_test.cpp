@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "formats/gguf.h"
+#include "surfaces/file_text.h"
 #include "surfaces/json_check.h"
 #include "surfaces/subprocess.h"
 #include "surfaces/temporary_folder.h"
@@ -17,13 +18,6 @@ namespace nibble {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read_file(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 class QuantizeSplit : public testing::Test {
  protected:
