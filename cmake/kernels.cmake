@@ -9,7 +9,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     "avxvnni avx2.h ${avx2} -mavxvnni"
     "avx512vnni256 avx2.h ${avx2} -mavx512f -mavx512vl -mavx512vnni"
     "avx512 avx512.h ${avx512}"
-    "amx avx512.h ${avx512} -mamx-tile -mamx-int8")
+    "amx avx512.h ${avx512} -mamx-tile -mamx-int8 -mgfni")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   list(APPEND isas
     "neon_dot neon.h -march=armv8.2-a+dotprod+fp16"

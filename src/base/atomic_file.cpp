@@ -19,7 +19,9 @@ namespace nibble {
 
 namespace {
 
-constexpr size_t kBufferBytes = size_t(1) << 20;
+// Written whole and at multiples of itself: where the file system keeps large pages, the file lies in them in the page cache and whoever
+// maps it (mapped_file.cpp) finds it so.
+constexpr size_t kBufferBytes = size_t(2) << 20;
 constexpr mode_t kPermissionBits = 07777;
 
 std::unexpected<Error> refuse(std::string_view action, const std::string& path, int error) {
@@ -140,12 +142,21 @@ Status AtomicFile::reserve(uint64_t bytes) {
 Status AtomicFile::write(std::span<const std::byte> bytes) {
   if (fd_ < 0 || complete_) return finished();
   written_ += bytes.size();
-  if (buffer_.size() + bytes.size() > kBufferBytes) {
-    NIBBLE_CHECK_OK(write_through(buffer_));
-    buffer_.clear();
-    if (bytes.size() >= kBufferBytes) return write_through(bytes);
+  while (!bytes.empty()) {
+    if (buffer_.empty() && bytes.size() >= kBufferBytes) {
+      const size_t whole = bytes.size() / kBufferBytes * kBufferBytes;
+      NIBBLE_CHECK_OK(write_through(bytes.first(whole)));
+      bytes = bytes.subspan(whole);
+      continue;
+    }
+    const auto part = bytes.first(std::min(bytes.size(), kBufferBytes - buffer_.size()));
+    buffer_.insert(buffer_.end(), part.begin(), part.end());
+    bytes = bytes.subspan(part.size());
+    if (buffer_.size() == kBufferBytes) {
+      NIBBLE_CHECK_OK(write_through(buffer_));
+      buffer_.clear();
+    }
   }
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
   return {};
 }
 

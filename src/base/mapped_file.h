@@ -21,7 +21,7 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  // Page-aligned start; valid while this object lives, wherever it is moved.
+  // Aligned to 2 MiB where address space allows, else to a page; valid while this object lives, wherever it is moved.
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   bool contains(std::span<const std::byte> part) const;
   // Asks the kernel to read the pages of `part` (inside bytes()) soon. A hint: failure is ignored.

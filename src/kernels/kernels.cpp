@@ -58,8 +58,9 @@ X86Features detect() {
   const uint32_t wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
   found.avx512 = found.avx2 && (saved & 0xE6) == 0xE6 && (leaf7_ebx & wanted) == wanted && (leaf7_ecx & bit_AVX512VNNI);
   constexpr uint32_t kTilesInt8 = 1u << 24 | 1u << 25;
+  constexpr uint32_t kGfni = 1u << 8;
   constexpr uint64_t kTileState = 3u << 17;
-  found.amx = found.avx512 && (leaf7_edx & kTilesInt8) == kTilesInt8 && (saved & kTileState) == kTileState && tiles_granted();
+  found.amx = found.avx512 && (leaf7_ecx & kGfni) && (leaf7_edx & kTilesInt8) == kTilesInt8 && (saved & kTileState) == kTileState && tiles_granted();
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) found.avxvnni = found.avx2 && (a & (1u << 4));
   return found;
 }

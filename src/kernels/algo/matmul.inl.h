@@ -3,7 +3,7 @@
 #include "kernels/algo/matmul_float.inl.h"
 #include "kernels/algo/matmul_panel.inl.h"
 #if defined(NIBBLE_ISA_TILES)
-#include "kernels/algo/matmul_tiles.inl.h"
+#include "kernels/algo/matmul_tiles_few.inl.h"
 #endif
 
 namespace nibble {
@@ -20,6 +20,23 @@ NIBBLE_INLINE void with_columns(int columns, const Body& body) {
     default: return;
   }
 }
+
+#if defined(NIBBLE_ISA_TILES)
+// From so many columns on: measured against the kernels of few columns and of panels (docs/performance.md).
+constexpr int least_tile_columns(ActivationKind kind) {
+  return kind == ActivationKind::kPer32 ? 4 : kind == ActivationKind::kPer256 ? 8 : 5;
+}
+
+template <ActivationKind KIND, class C>
+NIBBLE_INLINE void matmul_tiles(const MatmulArgs& args) {
+  if constexpr (KIND == ActivationKind::kPer32) tiles_blocks<C>(args);
+  else if constexpr (KIND == ActivationKind::kPer256) {
+    if (args.columns <= 16) tiles_few<C, 1>(args);
+    else if (args.columns <= 32) tiles_few<C, 2>(args);
+    else tiles_superblocks<C>(args);
+  } else tiles_ternary<C>(args);
+}
+#endif
 
 template <FormatId ID>
 void matmul(const MatmulArgs& args) {

@@ -68,12 +68,22 @@ NIBBLE_INLINE void interleave_words(const MatmulArgs& args, const TileScratch& s
     }
 }
 
-// Prefetches what the next rows read where these rows read now.
-NIBBLE_INLINE const uint8_t* tile_row(const MatmulArgs& args, int64_t row, size_t offset, size_t bytes) {
-  const int64_t next = row + kGroups * 16;
-  if (next < args.row_end) prefetch(args.weights + size_t(next) * args.row_bytes + offset, bytes);
-  return args.weights + size_t(clamp_row(args, row)) * args.row_bytes + offset;
-}
+// The rows that are worked on together, 16 a group; lanes beyond the end repeat the last row.
+struct TileRows {
+  const uint8_t* at[kGroups][16];
+  size_t ahead;  // bytes to the same place of the next rows, which is prefetched while these are read
+  NIBBLE_INLINE TileRows(const MatmulArgs& args, int64_t row) : ahead(kGroups * 16 * args.row_bytes) {
+    for (int64_t i = 0; i < kGroups * 16; ++i) at[i / 16][i % 16] = args.weights + size_t(clamp_row(args, row + i)) * args.row_bytes;
+  }
+  // Blocks of a group's rows, `offset` bytes from their starts.
+  template <class Block, int COUNT>
+  NIBBLE_INLINE void blocks(int g, size_t offset, const Block** out) const {
+    for (int r = 0; r < 16; ++r) {
+      out[r] = reinterpret_cast<const Block*>(at[g][r] + offset);
+      prefetch(at[g][r] + offset + ahead, COUNT * sizeof(Block));
+    }
+  }
+};
 
 NIBBLE_INLINE void clear_totals(const TileScratch& s) {
   for (int64_t i = 0; i < s.tiles * kGroups * 16; ++i) Isa::store_f(s.totals + 16 * i, Isa::set_f(0));
@@ -104,41 +114,25 @@ NIBBLE_INLINE void tile_step(const uint8_t* low, const uint8_t* high) {
   }
 }
 
-// 256 values of K of the rows, and what is multiplied in after their products. The products of one tile are added to the totals
-// after those of the next were started (the tile unit and the vector units then work side by side), so there are two of each.
-template <int SUBS>
-struct TileParts {
-  alignas(64) float scales[kGroups][16], mins[kGroups][16];
-  alignas(64) int32_t sub_mins[kGroups][16][SUBS / 2 + 1];  // pairs of int16
-};
+// 256 values of K of the rows. The products of one tile are added to the totals after those of the next were started (the tile unit
+// and the vector units then work side by side), so there are two of each.
 template <int PLANES, int SUBS>
 struct TilePanel {
   alignas(64) uint8_t codes[kGroups][PLANES][4][16][64];  // (group, plane, step, row, k)
-  TileParts<SUBS> parts[2];
+  TileParts<SUBS> parts[2][kGroups];
   alignas(64) int32_t products[2][kGroups][PLANES][16][16];
 };
 
 template <class C, class Panel>
-NIBBLE_INLINE void fill_tile_panel(const MatmulArgs& args, int64_t row, int64_t superblock, Panel& panel) {
+NIBBLE_INLINE void fill_tile_panel(const TileRows& rows, int64_t superblock, Panel& panel) {
   auto& parts = panel.parts[superblock % 2];
   using Block = typename C::Block;
-  constexpr bool kTwo = Planes<C>::kTwo;
   for (int g = 0; g < kGroups; ++g) {
-    alignas(64) uint16_t scale_bits[16], min_bits[16];
-    for (int r = 0; r < 16; ++r) {
-      const auto* b = reinterpret_cast<const Block*>(tile_row(args, row + 16 * g + r, size_t(superblock) * sizeof(Block), sizeof(Block)));
-      alignas(32) uint8_t mins[32];
-      Planes<C>::fill(b, mins, panel.codes[g][0][0][r], panel.codes[g][kTwo ? 1 : 0][0][r]);
-      scale_bits[r] = C::scale_bits(b);
-      if constexpr (C::kHasMin) {
-        min_bits[r] = C::min_bits(b);
-        alignas(64) int32_t pairs[16];
-        Isa::store_i(pairs, Isa::widen_u8_pairs(mins));
-        for (int i = 0; i < C::kSubs / 2; ++i) parts.sub_mins[g][r][i] = pairs[i];
-      }
-    }
-    Isa::store_f(parts.scales[g], C::load_scales(scale_bits));
-    if constexpr (C::kHasMin) Isa::store_f(parts.mins[g], C::load_scales(min_bits));
+    const Block* blocks[16];
+    rows.blocks<Block, 1>(g, size_t(superblock) * sizeof(Block), blocks);
+    typename Planes<C>::Scales scales;
+    Planes<C>::prepare(blocks, scales, parts[g]);
+    for (int r = 0; r < 16; ++r) Planes<C>::row(blocks[r], scales, r, panel.codes[g][0], panel.codes[g][Planes<C>::kTwo ? 1 : 0]);
   }
 }
 
@@ -170,50 +164,59 @@ struct TileAhead {
   }
 };
 
-// The float chain of one superblock, for all rows and 16 columns.
+// The float chain of one superblock, row r and 16 columns.
+template <class C, class Parts, class Products>
+NIBBLE_INLINE void add_row_products(const Parts& parts, const Products& products, int r, const float* scales, const int32_t* sums, float* totals) {
+  const Isa::F32 activation_scale = Isa::load_f(scales);
+  Isa::I32 sum = Isa::load_i(products[0][r]);
+  if constexpr (Planes<C>::kTwo) sum = Isa::add(sum, Isa::shift_left<8>(Isa::load_i(products[Planes<C>::kTwo ? 1 : 0][r])));
+  const Isa::F32 scale = Isa::mul(Isa::set_f(parts.scales[r]), activation_scale);
+  Isa::F32 t = Isa::fma(Isa::to_float(sum), scale, Isa::load_f(totals));
+  if constexpr (C::kHasMin) {
+    Isa::I32 min_sum = Isa::set_i(0);
+#pragma GCC unroll 8
+    for (int i = 0; i < C::kSubs / 2; ++i)
+      min_sum = Isa::dot_pairs(min_sum, Isa::load_i(sums + 16 * i), Isa::as_ints(Isa::broadcast4(&parts.sub_mins[i][2 * r])));
+    const Isa::F32 min = Isa::mul(Isa::set_f(parts.mins[r]), activation_scale);
+    t = Isa::fma(Isa::to_float(min_sum), Isa::sub(Isa::set_f(0), min), t);
+  }
+  Isa::store_f(totals, t);
+}
+
+// All rows of a panel.
 template <class C, class Parts, class Products>
 NIBBLE_INLINE void add_products(const Parts& parts, const Products& products, const float* scales, const int32_t* sums, float* totals,
                                 TileAhead ahead) {
-  constexpr int kPairs = C::kSubs / 2;
-  const Isa::F32 activation_scale = Isa::load_f(scales);
-  Isa::I32 pairs[kPairs + 1];
-  if constexpr (C::kHasMin)
-    for (int i = 0; i < kPairs; ++i) pairs[i] = Isa::load_i(sums + 16 * i);
   for (int g = 0; g < kGroups; ++g)
 #pragma GCC unroll 4
     for (int r = 0; r < 16; ++r, totals += 16) {
       ahead.fetch(16 * g + r);
-      Isa::I32 sum = Isa::load_i(products[g][0][r]);
-      if constexpr (Planes<C>::kTwo) sum = Isa::add(sum, Isa::shift_left<8>(Isa::load_i(products[g][Planes<C>::kTwo ? 1 : 0][r])));
-      const Isa::F32 scale = Isa::mul(Isa::set_f(parts.scales[g][r]), activation_scale);
-      Isa::F32 t = Isa::fma(Isa::to_float(sum), scale, Isa::load_f(totals));
-      if constexpr (C::kHasMin) {
-        Isa::I32 min_sum = Isa::set_i(0);
-#pragma GCC unroll 8
-        for (int i = 0; i < kPairs; ++i) min_sum = Isa::dot_pairs(min_sum, pairs[i], Isa::broadcast_i(&parts.sub_mins[g][r][i]));
-        const Isa::F32 min = Isa::mul(Isa::set_f(parts.mins[g][r]), activation_scale);
-        t = Isa::fma(Isa::to_float(min_sum), Isa::sub(Isa::set_f(0), min), t);
-      }
-      Isa::store_f(totals, t);
+      add_row_products<C>(parts[g], products[g], r, scales, sums, totals);
     }
+}
+
+template <class C>
+NIBBLE_INLINE void fill_tile_scratch(const MatmulArgs& args, const TileScratch& s) {
+  if (args.scratch_filled) return;
+  constexpr int kSubs = C::kSubs;
+  const int64_t padded = args.q.padded_length;
+  interleave_codes(args, s);
+  interleave_words<1>(args, s, args.q.scales, padded / 32, [&](Isa::I32 v, int64_t at) { Isa::store_f(s.scales + at, Isa::bits_to_float(v)); });
+  if constexpr (C::kHasMin)
+    interleave_words<kSubs / 2>(args, s, kSubs == 8 ? args.q.sums32 : args.q.sums16, padded * kSubs / 512,
+                                [&](Isa::I32 v, int64_t at) { Isa::store_i(s.sums + at, v); });
 }
 
 template <class C>
 void tiles_superblocks(const MatmulArgs& args) {
   constexpr int kSubs = C::kSubs;
   const TileScratch s = tile_scratch(args);
-  const int64_t padded = args.q.padded_length;
-  if (!args.scratch_filled) {
-    interleave_codes(args, s);
-    interleave_words<1>(args, s, args.q.scales, padded / 32, [&](Isa::I32 v, int64_t at) { Isa::store_f(s.scales + at, Isa::bits_to_float(v)); });
-    if constexpr (C::kHasMin)
-      interleave_words<kSubs / 2>(args, s, kSubs == 8 ? args.q.sums32 : args.q.sums16, padded * kSubs / 512,
-                                  [&](Isa::I32 v, int64_t at) { Isa::store_i(s.sums + at, v); });
-  }
+  fill_tile_scratch<C>(args, s);
   TilePanel<Planes<C>::kTwo ? 2 : 1, kSubs> panel;
   Isa::Tiles::configure(64);
   for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
     clear_totals(s);
+    const TileRows rows(args, row);
     const int64_t units = args.length / 256 * s.tiles;
     const auto add = [&](int64_t unit) {
       const int64_t after = unit + 2 < units ? unit + 2 : unit;
@@ -221,7 +224,7 @@ void tiles_superblocks(const MatmulArgs& args) {
                       s.totals + unit % s.tiles * kGroups * 256, {s.codes + after * 4096, s.totals + after % s.tiles * kGroups * 256});
     };
     for (int64_t unit = 0; unit < units; ++unit) {
-      if (unit % s.tiles == 0) fill_tile_panel<C>(args, row, unit / s.tiles, panel);
+      if (unit % s.tiles == 0) fill_tile_panel<C>(rows, unit / s.tiles, panel);
       tile_products<C>(panel, s.codes + unit * 4096, unit % 2);
       if (unit > 0) add(unit - 1);
     }
@@ -239,14 +242,16 @@ struct TileBlocks {
 };
 
 template <class C>
-NIBBLE_INLINE void fill_tile_blocks(const MatmulArgs& args, int64_t row, int64_t first, int count, TileBlocks& panel) {
+NIBBLE_INLINE void fill_tile_blocks(const TileRows& rows, int64_t first, int count, TileBlocks& panel) {
   using Block = typename C::Block;
   static constexpr Block kNoBlock{};
   auto& parts = panel.parts[first / 8 % 2];
   for (int g = 0; g < kGroups; ++g) {
     alignas(64) uint16_t scale_bits[8][16], min_bits[8][16];
+    const Block* blocks[16];
+    rows.blocks<Block, 8>(g, size_t(first) * sizeof(Block), blocks);
     for (int r = 0; r < 16; ++r) {
-      const auto* b = reinterpret_cast<const Block*>(tile_row(args, row + 16 * g + r, size_t(first) * sizeof(Block), 8 * sizeof(Block)));
+      const Block* const b = blocks[r];
       for (int i = 0; i < count; i += 2)
         Isa::store_u8(panel.codes[g][i / 2][r], signed_codes<C>(C::codes(b + i, i + 1 < count ? b + i + 1 : &kNoBlock)));
       for (int i = 0; i < count; ++i) {
@@ -311,6 +316,7 @@ void tiles_blocks(const MatmulArgs& args) {
   Isa::Tiles::configure(32);
   for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
     clear_totals(s);
+    const TileRows rows(args, row);
     // Units of four blocks and a tile of columns, two a chunk of 256 values; the last may be short or empty.
     const int64_t units = (blocks + 7) / 8 * s.tiles * 2;
     const auto count_of = [&](int64_t unit) {
@@ -328,7 +334,7 @@ void tiles_blocks(const MatmulArgs& args) {
     };
     for (int64_t unit = 0; unit < units; ++unit) {
       const int64_t first = unit / 2 / s.tiles * 8;
-      if (unit % (2 * s.tiles) == 0) fill_tile_blocks<C>(args, row, first, int(blocks - first < 8 ? blocks - first : 8), panel);
+      if (unit % (2 * s.tiles) == 0) fill_tile_blocks<C>(rows, first, int(blocks - first < 8 ? blocks - first : 8), panel);
       tile_block_products<Isa::Tiles>(panel, s.codes + unit * 2048, unit % 2, count_of(unit));
       if (unit > 0) add(unit - 1);
     }
@@ -353,16 +359,18 @@ void tiles_ternary(const MatmulArgs& args) {
   Tiles::configure(64);
   for (int64_t row = args.row_begin; row < args.row_end; row += kGroups * 16) {
     clear_totals(s);  // zero of either kind
+    const TileRows rows(args, row);
     for (int64_t first = 0; first < blocks; first += 2) {
       const int count = int(blocks - first < 2 ? blocks - first : 2);
-      for (int g = 0; g < kGroups; ++g)
-        for (int r = 0; r < 16; ++r) {
-          const auto* b = reinterpret_cast<const Block*>(tile_row(args, row + 16 * g + r, size_t(first) * sizeof(Block), 2 * sizeof(Block)));
+      for (int g = 0; g < kGroups; ++g) {
+        const Block* at[16];
+        rows.blocks<Block, 2>(g, size_t(first) * sizeof(Block), at);
+        for (int r = 0; r < 16; ++r)
           for (int i = 0; i < count; ++i) {
-            Isa::store_u8(codes[g][2 * i][r], signed_codes<C>(C::template codes<0>(b + i)));
-            Isa::store_u8(codes[g][2 * i + 1][r], signed_codes<C>(C::template codes<1>(b + i)));
+            Isa::store_u8(codes[g][2 * i][r], signed_codes<C>(C::template codes<0>(at[r] + i)));
+            Isa::store_u8(codes[g][2 * i + 1][r], signed_codes<C>(C::template codes<1>(at[r] + i)));
           }
-        }
+      }
       for (int64_t tile = 0; tile < s.tiles; ++tile) {
         float* const totals = s.totals + tile * kGroups * 256;
         Tiles::template load<0>(totals), Tiles::template load<1>(totals + 256);
@@ -382,18 +390,6 @@ void tiles_ternary(const MatmulArgs& args) {
     });
   }
   Tiles::release();
-}
-
-// From so many columns on: measured against the kernels of few columns and of panels (docs/performance.md).
-constexpr int least_tile_columns(ActivationKind kind) {
-  return kind == ActivationKind::kPer32 ? 4 : kind == ActivationKind::kPer256 ? 8 : 5;
-}
-
-template <ActivationKind KIND, class C>
-NIBBLE_INLINE void matmul_tiles(const MatmulArgs& args) {
-  if constexpr (KIND == ActivationKind::kPer32) tiles_blocks<C>(args);
-  else if constexpr (KIND == ActivationKind::kPer256) tiles_superblocks<C>(args);
-  else tiles_ternary<C>(args);
 }
 
 }  // namespace

@@ -183,10 +183,10 @@ struct PanelScales {
   }
 };
 
-// The six-bit scales and minima of Q4_K and Q5_K (unpack_six_bits), of all rows at once.
+// The six-bit scales and minima of Q4_K and Q5_K (unpack_six_bits), of all rows at once. Returns the four bytes before them, d and dmin.
 template <class Block>
 struct PanelSixBits {
-  static NIBBLE_INLINE void unpack(const Block* const* rows, int32_t (*scales)[16], int16_t (*mins)[32]) {
+  static NIBBLE_INLINE Isa::I32 unpack(const Block* const* rows, int32_t (*scales)[16], int16_t (*mins)[32]) {
     static_assert(offsetof(Block, scales) == 4);
     const void* headers[16];
     for (int r = 0; r < 16; ++r) headers[r] = rows[r];
@@ -197,6 +197,7 @@ struct PanelSixBits {
     store_sub_scales(Isa::bit_or(Isa::field<0, 15>(c), Isa::field<2, 48>(a)), 1, scales);
     store_sub_mins(Isa::field<0, 63>(b), 0, mins);
     store_sub_mins(Isa::bit_or(Isa::field<4, 15>(c), Isa::field<2, 48>(b)), 1, mins);
+    return words[0];
   }
 };
 template <>

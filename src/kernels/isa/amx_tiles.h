@@ -50,6 +50,13 @@ struct AmxTiles {
     }();
     return _mm512_permutexvar_epi16(_mm512_load_si512(kIndex.v), scales);
   }
+  // A word for the lower half, another for the upper.
+  static NIBBLE_INLINE __m512i words_of_halves(int lower, int upper) {
+    return _mm512_inserti64x4(_mm512_set1_epi16(short(lower)), _mm256_set1_epi16(short(upper)), 1);
+  }
+  // The halves of words as half floats.
+  static NIBBLE_INLINE __m512 low_half_floats(__m512i words) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words)); }
+  static NIBBLE_INLINE __m512 high_half_floats(__m512i words) { return low_half_floats(_mm512_srli_epi32(words, 16)); }
   // Sixteen bytes for the indices of the lower half, sixteen for those of the upper.
   static NIBBLE_INLINE __m512i lookup_halves(const uint8_t* lower, const uint8_t* upper, __m512i index) {
     const __m512i first = _mm512_broadcast_i32x4(_mm_load_si128((const __m128i*)lower));

@@ -111,19 +111,37 @@ struct Isa {
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm512_set1_epi8(char(x))}; }
   static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { return {_mm512_or_si512(a.v, b.v)}; }
   template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) {
+#if defined(__GFNI__)
+    if constexpr (N != 0) return {_mm512_gf2p8affine_epi64_epi8(a.v, _mm512_set1_epi64(kFieldBits<N, MASK>), 0)};
+#endif
     return {_mm512_and_si512(N ? _mm512_srli_epi16(a.v, N) : a.v, _mm512_set1_epi8(MASK))};
   }
+#if defined(__GFNI__)
+  // The matrix of bits that shifts a byte right and masks it: bit i of the result is a bit chosen by byte 7 - i.
+  template <int N, int MASK> static constexpr int64_t kFieldBits = [] {
+    uint64_t bits = 0;
+    for (int i = 0; i + N < 8; ++i) bits |= uint64_t(MASK >> i & 1) << (i + N) << 8 * (7 - i);
+    return int64_t(bits);
+  }();
+#endif
   template <int N> static NIBBLE_INLINE U8 shift_left(U8 a) { return {_mm512_slli_epi16(a.v, N)}; }  // callers keep bits in their byte
   template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {
-    const __m512i shifts = _mm512_inserti64x4(_mm512_set1_epi16(LOW), _mm256_set1_epi16(HIGH), 1);
     const __m512i twice = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i*)p));
+#if defined(__GFNI__)
+    constexpr int64_t low = kFieldBits<LOW, MASK>, high = kFieldBits<HIGH, MASK>;
+    return {_mm512_gf2p8affine_epi64_epi8(twice, _mm512_setr_epi64(low, low, low, low, high, high, high, high), 0)};
+#endif
+    const __m512i shifts = _mm512_inserti64x4(_mm512_set1_epi16(LOW), _mm256_set1_epi16(HIGH), 1);
     return {_mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8(MASK))};
   }
   template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
-    const __m256i half = _mm256_setr_m128i(_mm_set1_epi16(LOW), _mm_set1_epi16(HIGH));
-    const __m512i shifts = _mm512_broadcast_i64x4(half);
     const __m512i first_block = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)p0));
     const __m512i both = _mm512_mask_broadcast_i32x4(first_block, 0xFF00, _mm_loadu_si128((const __m128i*)p1));
+#if defined(__GFNI__)
+    constexpr int64_t low = kFieldBits<LOW, MASK>, high = kFieldBits<HIGH, MASK>;
+    return {_mm512_gf2p8affine_epi64_epi8(both, _mm512_setr_epi64(low, low, high, high, low, low, high, high), 0)};
+#endif
+    const __m512i shifts = _mm512_broadcast_i64x4(_mm256_setr_m128i(_mm_set1_epi16(LOW), _mm_set1_epi16(HIGH)));
     return {_mm512_and_si512(_mm512_srlv_epi16(both, shifts), _mm512_set1_epi8(MASK))};
   }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
