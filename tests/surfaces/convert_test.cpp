@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -13,6 +12,7 @@
 #include "model/model.h"
 #include "subprocess.h"
 #include "support/reference_forward.h"
+#include "surfaces/file_text.h"
 #include "surfaces/json_check.h"
 #include "temporary_folder.h"
 #include "text/tokenizer.h"
@@ -44,11 +44,6 @@ const TemporaryFolder* written_models() {
   if (!models)                                                                                         \
   GTEST_SKIP() << "python3 with numpy is missing (apt-get install python3-numpy): nothing writes the " \
                   "directories to convert"
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<int32_t> numbers(const std::string& text) {
   std::istringstream stream(text);
