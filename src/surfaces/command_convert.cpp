@@ -5,6 +5,7 @@
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "surfaces/commands.h"
+#include "surfaces/interrupt.h"
 #include "surfaces/output.h"
 #include "surfaces/progress.h"
 #include "transform/convert.h"
@@ -93,9 +94,11 @@ Status convert(const CommandLine& line) {
   const auto start = Clock::now();
   ThreadPool pool(line.engine.threads > 0 ? line.engine.threads : read_topology().default_threads());
   ProgressLine progress(!line.text.quiet);
+  InterruptGuard interrupt(InterruptGuard::Second::kEndsTheProgram);
   NIBBLE_TRY(const uint64_t bytes,
              run_convert(plan, line.arguments[1], pool, [&](const ConvertProgress& state) {
                progress.update(state.bytes_done, state.bytes_total, state.tensor);
+               return !interrupt.take();
              }));
   progress.clear();
   if (!line.text.quiet) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/atomic_file.h"
 #include "base/quote.h"
 #include "model/model_config.h"
 #include "transform/encode.h"
@@ -23,6 +24,8 @@ Result<const Format*> matrix_format(std::string_view type) {
   for (const auto& [name, id] : {std::pair("f32", FormatId::kF32), std::pair("f16", FormatId::kF16),
                                  std::pair("bf16", FormatId::kBF16)})
     if (type == name) return &format_of(id);
+  if (const auto known = find_format(type); !known && known.error().kind == ErrorKind::kUnsupported)
+    return forward_error(known.error());
   return fail(ErrorKind::kInvalidArgument, "--type is ", nibble::quoted(type),
               ", wanted auto, f32, f16 or bf16; for smaller formats convert first, then use nibble quantize");
 }
@@ -61,14 +64,6 @@ std::string model_name(const HfCheckpoint& checkpoint, const HfModel& model, con
         "some special tokens should swallow the white space after them, which GGUF has no key for");
   }
   return name;
-}
-
-Status refuse_inputs(const ConvertPlan& plan, const std::string& path) {
-  std::error_code error;
-  for (const std::string& file : plan.checkpoint.files())
-    if (fs::equivalent(file, path, error))
-      return fail(ErrorKind::kInvalidArgument, path, ": is part of the input; wanted another file to write");
-  return {};
 }
 
 void write_keys(const ConvertPlan& plan, GgufWriter& writer) {
@@ -117,8 +112,8 @@ Result<ConvertPlan> plan_convert(const std::string& directory, const ConvertOpti
 }
 
 Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
-                             const std::function<void(const ConvertProgress&)>& progress) {
-  NIBBLE_CHECK_OK(refuse_inputs(plan, path));
+                             const std::function<bool(const ConvertProgress&)>& progress) {
+  NIBBLE_CHECK_OK(refuse_to_replace(plan.checkpoint.files(), path));
   NIBBLE_TRY(GgufWriter writer, GgufWriter::create(path));
   write_keys(plan, writer);
   for (const ConvertedTensor& tensor : plan.tensors)
@@ -143,7 +138,8 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
       NIBBLE_CHECK_OK(encode_rows(pool, tensor.format->id, tensor.dims[0], values, bytes));
       NIBBLE_CHECK_OK(writer.write_tensor_data(bytes));
       state.bytes_done += bytes.size();
-      if (progress) progress(state);
+      if (progress && !progress(state))
+        return fail(ErrorKind::kCancelled, "interrupted: nothing was written");
     }
     if (tensor.source) tensor.file->release(*tensor.source);
   }

@@ -41,8 +41,9 @@ struct ConvertProgress {
   std::string_view tensor;
 };
 // Writes the file at `path`, atomically; refuses one that was read. Weights that are not finite, or too large
-// for F16, are an error that names tensor and place. `progress` may be empty. Returns the bytes of the file.
+// for F16, are an error that names tensor and place. `progress` (may be empty) is called on this thread and says
+// whether to go on (kCancelled if not). Returns the bytes of the file.
 Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
-                             const std::function<void(const ConvertProgress&)>& progress = {});
+                             const std::function<bool(const ConvertProgress&)>& progress = {});
 
 }  // namespace nibble

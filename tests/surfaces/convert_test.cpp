@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <sstream>
 
@@ -17,6 +19,7 @@
 #include "temporary_folder.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary_reader.h"
+#include "transform/convert.h"
 
 namespace nibble {
 namespace {
@@ -110,6 +113,25 @@ TEST_P(Convert, ComputesWhatTheLibraryDoes) {
     EXPECT_EQ(tokenizer->encode(text), numbers(wanted)) << '"' << text << '"';
   }
   EXPECT_GE(texts, 4);
+}
+
+TEST(ConvertStopped, LeavesTheOldFileAndNothingElse) {
+  MODELS_OR_SKIP(models);
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("out.gguf")) << "old";
+  const auto plan = plan_convert(models->file("m/llama/hf"), {});
+  ASSERT_TRUE(plan) << plan.error().message;
+  ThreadPool pool(1);
+  for (const bool go_on : {false, true}) {
+    int calls = 0;
+    const auto bytes = run_convert(*plan, folder.file("out.gguf"), pool, [&](const ConvertProgress&) {
+      return ++calls < 3 || go_on;
+    });
+    EXPECT_EQ(bytes.has_value(), go_on);
+    if (!bytes) EXPECT_EQ(bytes.error().kind, ErrorKind::kCancelled);
+    if (!bytes) EXPECT_EQ(read_file(folder.file("out.gguf")), "old");
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.file("")), {}), 1);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Convert,
