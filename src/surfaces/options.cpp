@@ -113,7 +113,7 @@ constexpr Option kOptions[] = {
     {"--chunk", "", kPerplexityContextRange, "N", kImatrix, "tokens of a chunk", TO(importance.context)},
     {"--chunks", "", kChunksRange, "N", kImatrix, "read at most so many chunks; 0: the whole text", TO(importance.chunks)},
     {"--save-every", "", kChunksRange, "N", kImatrix, "save after so many chunks; 0: only at the end", TO(importance.save_every)},
-    {"--resume", "", kAny, "", kImatrix, "go on from --output, made from the same text", TO(importance.resume)},
+    {"--resume", "", kAny, "", kImatrix, "go on from --output, where it exists; made from the same text and model", TO(importance.resume)},
     {"--save-logits", "", kAny, "FILE", kPerplexity, "save the log-probabilities, for comparison with this model",
      TO(perplexity.save_logits)},
     {"--base-logits", "", kAny, "FILE", kPerplexity,
