@@ -1,5 +1,5 @@
-// DequantEngine: how many bytes its cache serves against working set / capacity, beside a plain LRU on the same
-// accesses, and what warming and threads bring. Prints Markdown. usage: dequant_bench MODEL.gguf
+// DequantEngine: how many bytes its cache serves against working set / capacity, beside a plain LRU on the
+// same accesses, and what warming and threads bring. Prints Markdown. usage: dequant_bench MODEL.gguf
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -39,7 +39,9 @@ Accesses cyclic(const GgufFile& file, int rounds) {
 // The k-th most frequent tensor, of a fixed random order, is asked for 1/k as often as the first.
 Accesses skewed(const GgufFile& file, size_t count) {
   uint64_t state = 1;
-  const auto random = [&] { return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33; };
+  const auto random = [&] {
+    return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33;
+  };
   Accesses order(file.tensors().size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
@@ -95,8 +97,9 @@ void print_hit_rates(const Source& file) {
   for (const TensorView& tensor : file->tensors()) working_set += float_bytes(tensor);
   std::printf("%s: %zu tensors, %.1f MiB as f32\n\n", file->path().c_str(), file->tensors().size(),
               double(working_set) / (1 << 20));
-  std::printf("| working set / capacity | cyclic scan | LRU | best possible | skewed | LRU |\n"
-              "|---:|---:|---:|---:|---:|---:|\n");
+  std::printf(
+      "| working set / capacity | cyclic scan | LRU | best possible | skewed | LRU |\n"
+      "|---:|---:|---:|---:|---:|---:|\n");
   constexpr int kRounds = 20;  // the first of which finds nothing
   const Accesses scan = cyclic(*file, kRounds), skew = skewed(*file, kRounds * file->tensors().size());
   for (const double ratio : {0.5, 0.9, 1.1, 1.5, 2.0, 4.0}) {
@@ -115,18 +118,19 @@ double seconds_of(const std::function<void()>& work) {
 }
 
 // The best of several, each from an engine that knows nothing.
-double scan_seconds(const Source& file, const DequantOptions& options, double consumer_seconds, DequantStats* stats) {
+double scan_seconds(const Source& file, const DequantOptions& options, double consumer_seconds,
+                    DequantStats* stats) {
   double best = 1e9;
   for (int repeat = 0; repeat < 5; ++repeat) {
     const auto engine = engine_of(file, options);
     best = std::min(best, seconds_of([&] {
-      for (int layer = 0; engine->layer_size(layer) > 0; ++layer) {
-        (void)engine->layer(layer);
-        const auto end = Clock::now() + std::chrono::duration<double>(consumer_seconds);
-        while (Clock::now() < end) {
-        }
-      }
-    }));
+                      for (int layer = 0; engine->layer_size(layer) > 0; ++layer) {
+                        (void)engine->layer(layer);
+                        const auto end = Clock::now() + std::chrono::duration<double>(consumer_seconds);
+                        while (Clock::now() < end) {
+                        }
+                      }
+                    }));
     if (stats) *stats = engine->stats();
   }
   return best;
@@ -141,8 +145,10 @@ void print_speed(const Source& file, int threads) {
   }
   if (layers == 0) return;
   std::printf("\n| %d layers, %.0f MiB of f32 | ms | |\n|---|---:|---|\n", layers, double(bytes) / (1 << 20));
-  const double one = scan_seconds(file, {.cache_bytes = 0, .threads = 1, .warm_next_layer = false}, 0, nullptr);
-  const double all = scan_seconds(file, {.cache_bytes = 0, .threads = threads, .warm_next_layer = false}, 0, nullptr);
+  const double one =
+      scan_seconds(file, {.cache_bytes = 0, .threads = 1, .warm_next_layer = false}, 0, nullptr);
+  const double all =
+      scan_seconds(file, {.cache_bytes = 0, .threads = threads, .warm_next_layer = false}, 0, nullptr);
   std::printf("| layers, 1 thread | %.2f | %.1f GB/s |\n", one * 1e3, double(bytes) / one / 1e9);
   std::printf("| layers, %d threads | %.2f | %.2f times as fast |\n", threads, all * 1e3, one / all);
   // A consumer of one thread that works on a layer as long as that took to decode.
@@ -151,8 +157,9 @@ void print_speed(const Source& file, int threads) {
   const double cold = scan_seconds(file, {.threads = 1, .warm_next_layer = false}, work, nullptr);
   const double warm = scan_seconds(file, {.cache_bytes = bytes * 4, .threads = 1}, work, &stats);
   std::printf("| layers, 1 thread, and as long a time of work on each | %.2f | |\n", cold * 1e3);
-  std::printf("| the same, warmed | %.2f | %.2f times as fast; %llu of %llu tensors ahead |\n", warm * 1e3, cold / warm,
-              static_cast<unsigned long long>(stats.warmed_used), static_cast<unsigned long long>(stats.hits + stats.misses));
+  std::printf("| the same, warmed | %.2f | %.2f times as fast; %llu of %llu tensors ahead |\n", warm * 1e3,
+              cold / warm, static_cast<unsigned long long>(stats.warmed_used),
+              static_cast<unsigned long long>(stats.hits + stats.misses));
 }
 
 void print_small_call(const Source& file, int threads) {
@@ -165,13 +172,14 @@ void print_small_call(const Source& file, int threads) {
     double best = 1e9;
     for (int repeat = 0; repeat < 5; ++repeat)
       best = std::min(best, seconds_of([&] {
-        for (int i = 0; i < kCalls; ++i) (void)engine->tensor(smallest->name);
-      }));
+                        for (int i = 0; i < kCalls; ++i) (void)engine->tensor(smallest->name);
+                      }));
     return best / kCalls * 1e6;
   };
   const double one = microseconds(1), all = microseconds(threads);
-  std::printf("| %s, %llu values, a call | %.4f | with %d threads %.2f times that |\n", smallest->name.c_str(),
-              static_cast<unsigned long long>(smallest->values()), one / 1e3, threads, all / one);
+  std::printf("| %s, %llu values, a call | %.4f | with %d threads %.2f times that |\n",
+              smallest->name.c_str(), static_cast<unsigned long long>(smallest->values()), one / 1e3, threads,
+              all / one);
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
       for (const float x : tensor.floats()) sum += double(x) * x;
       values += double(tensor.floats().size());
     }
-    std::cout << "layer " << layer << ": " << tensors->size() << " tensors, " << std::sqrt(sum / values) << '\n';
+    std::cout << "layer " << layer << ": " << tensors->size() << " tensors, " << std::sqrt(sum / values)
+              << '\n';
   }
   std::cerr << weights->stats().warmed_used << " of " << weights->stats().hits + weights->stats().misses
             << " tensors were decoded ahead\n";

@@ -1,5 +1,5 @@
-// What the files of the C API share: errors become a status and a message, nothing leaves as an exception, and
-// structs of older callers are read by their size.
+// What the files of the C API share: errors become a status and a message, nothing leaves as an exception,
+// and structs of older callers are read by their size.
 #pragma once
 #include <algorithm>
 #include <cstddef>

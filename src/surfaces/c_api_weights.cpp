@@ -2,9 +2,9 @@
 #include <memory>
 
 #include "base/topology.h"
+#include "nibble/weights.h"
 #include "surfaces/c_api_support.h"
 #include "transform/dequant_engine.h"
-#include "nibble/weights.h"
 
 struct nibble_weights {
   std::shared_ptr<const nibble::GgufFile> file;
@@ -94,7 +94,8 @@ nibble_status nibble_weights_layer(nibble_weights* weights, int32_t layer, nibbl
     if (!weights || !count || (!tensors && capacity > 0)) return null_argument();
     *count = weights->engine->layer_size(layer);
     if (*count > capacity)
-      return fail(ErrorKind::kLimit, *count, " tensors of layer ", layer, " do not fit an array of ", capacity);
+      return fail(ErrorKind::kLimit, *count, " tensors of layer ", layer, " do not fit an array of ",
+                  capacity);
     NIBBLE_TRY(auto decoded, weights->engine->layer(layer));
     for (size_t i = 0; i < decoded.size(); ++i) tensors[i] = given_out(*weights, std::move(decoded[i]));
     return {};

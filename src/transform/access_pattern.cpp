@@ -56,10 +56,12 @@ std::vector<size_t> AccessPattern::expected() const {
   std::vector<size_t> indices;
   if (!last_) return indices;
   for (const size_t index : layer(*last_))
-    if (before_.contains(places_[index].part) && !asked_.contains(places_[index].part)) indices.push_back(index);
+    if (before_.contains(places_[index].part) && !asked_.contains(places_[index].part))
+      indices.push_back(index);
   if (!steady_ || following(*last_) == *last_) return indices;
   for (const size_t index : layer(following(*last_)))
-    if (before_.contains(places_[index].part) || asked_.contains(places_[index].part)) indices.push_back(index);
+    if (before_.contains(places_[index].part) || asked_.contains(places_[index].part))
+      indices.push_back(index);
   return indices;
 }
 

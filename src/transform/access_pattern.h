@@ -1,5 +1,5 @@
-// What comes next, told from what was asked for: layers in equal steps, around the ends, and of each layer the
-// tensors that were asked for of the one before.
+// What comes next, told from what was asked for: layers in equal steps, around the ends, and of each layer
+// the tensors that were asked for of the one before.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -13,7 +13,8 @@
 
 namespace nibble {
 
-// Not thread-safe. Tensors by their index; those named "blk.<layer>.*" belong to a layer. The names must outlive it.
+// Not thread-safe. Tensors by their index; those named "blk.<layer>.*" belong to a layer. The names must
+// outlive it.
 class AccessPattern {
  public:
   explicit AccessPattern(std::span<const TensorView> tensors);

@@ -60,10 +60,11 @@ Result<std::shared_ptr<DecodedTensor>> DecodedTensor::allocate(const TensorView&
   decoded->source = &tensor;
   decoded->format = format;
   // Not cleared: the pages are touched first by the threads that fill them.
-  decoded->memory_.reset(static_cast<std::byte*>(
-      ::operator new[](std::max<uint64_t>(1, size), kAlignment, std::nothrow)));
+  decoded->memory_.reset(
+      static_cast<std::byte*>(::operator new[](std::max<uint64_t>(1, size), kAlignment, std::nothrow)));
   if (!decoded->memory_)
-    return fail(ErrorKind::kLimit, "tensor ", tensor.name, ": no memory for ", size, " bytes of ", format_of(format).name);
+    return fail(ErrorKind::kLimit, "tensor ", tensor.name, ": no memory for ", size, " bytes of ",
+                format_of(format).name);
   decoded->bytes = {decoded->memory_.get(), size};
   return decoded;
 }
@@ -75,7 +76,8 @@ Status decode_tensors(ThreadPool& pool, std::span<DecodedTensor* const> tensors,
   uint64_t values = 0;
   for (const DecodedTensor* tensor : tensors) {
     const uint64_t rows = tensor->source->rows(), step = rows_at_once(*tensor->source);
-    for (uint64_t row = 0; row < rows; row += step) strips.push_back({tensor, row, std::min(step, rows - row)});
+    for (uint64_t row = 0; row < rows; row += step)
+      strips.push_back({tensor, row, std::min(step, rows - row)});
     values += tensor->source->values();
   }
   std::atomic<size_t> taken = 0;

@@ -121,7 +121,9 @@ Status DequantEngine::decode_missing(std::span<const size_t> indices, std::vecto
 
 // Settles whether what was sent for last time came, and says what to send for now: the next of the file.
 const TensorView* DequantEngine::send_for_next(std::span<const size_t> decoded) {
-  if (sent_for_) ++(std::ranges::find(decoded, *sent_for_) != decoded.end() ? stats_.prefetch_used : stats_.prefetch_wasted);
+  if (sent_for_)
+    ++(std::ranges::find(decoded, *sent_for_) != decoded.end() ? stats_.prefetch_used
+                                                               : stats_.prefetch_wasted);
   sent_for_.reset();
   const size_t next = decoded.back() + 1;
   if (next >= file_->tensors().size() || resident(next)) return nullptr;

@@ -37,12 +37,13 @@ struct DequantStats {
   uint64_t cached_bytes = 0, ahead_bytes = 0;  // held now: in the cache, decoded ahead
   // Tensors decoded ahead; those asked for since, and those dropped unasked, finished or not. The rest waits.
   uint64_t warmed = 0, warmed_used = 0, warmed_wasted = 0;
-  // Tensors whose stored bytes were sent for while the one before was decoded; whether they were the next decoded.
+  // Tensors whose stored bytes were sent for while the one before was decoded; whether they were the next
+  // decoded.
   uint64_t prefetched = 0, prefetch_used = 0, prefetch_wasted = 0;
 };
 
-// May be used by several threads; calls that decode take turns, and what one decodes serves all that wait for it.
-// What was given out stays valid while it is held, in the cache or not.
+// May be used by several threads; calls that decode take turns, and what one decodes serves all that wait for
+// it. What was given out stays valid while it is held, in the cache or not.
 class DequantEngine {
  public:
   using Decoded = std::shared_ptr<const DecodedTensor>;
@@ -67,7 +68,8 @@ class DequantEngine {
   uint64_t bytes_of(size_t index) const;
   Result<std::vector<Decoded>> fetch(std::span<const size_t> indices);
   Decoded take_ready(size_t index);
-  Status decode_missing(std::span<const size_t> indices, std::vector<Decoded>& all, std::vector<size_t> missing);
+  Status decode_missing(std::span<const size_t> indices, std::vector<Decoded>& all,
+                        std::vector<size_t> missing);
   const TensorView* send_for_next(std::span<const size_t> decoded);
   bool resident(size_t index) const;
   void follow_pattern();
@@ -84,9 +86,10 @@ class DequantEngine {
   std::condition_variable_any changed_;
   AccessPattern pattern_;
   ReuseCache<size_t, DecodedTensor> cache_;
-  std::vector<std::weak_ptr<const DecodedTensor>> alive_;  // of all tensors: what callers hold is not decoded again
-  std::map<size_t, Decoded> ahead_;                        // warmed and not asked for yet
-  uint64_t ahead_bytes_ = 0;                               // of those, and of the one in work
+  std::vector<std::weak_ptr<const DecodedTensor>>
+      alive_;                        // of all tensors: what callers hold is not decoded again
+  std::map<size_t, Decoded> ahead_;  // warmed and not asked for yet
+  uint64_t ahead_bytes_ = 0;         // of those, and of the one in work
   std::vector<size_t> to_warm_;
   std::optional<size_t> warming_;      // in work on the background thread
   std::atomic<bool> abandon_ = false;  // which is to stop with it

@@ -48,7 +48,8 @@ TEST_F(Weights, GivesTensorsAndLayersInEachType) {
   ASSERT_TRUE(layer) << layer.error().message;
   EXPECT_EQ(layer->size(), 9u);
   bool there = false;
-  for (const nibble::Tensor& tensor : *layer) there |= tensor.name() == name && tensor.bytes().data() == f32->bytes().data();
+  for (const nibble::Tensor& tensor : *layer)
+    there |= tensor.name() == name && tensor.bytes().data() == f32->bytes().data();
   EXPECT_TRUE(there) << "the same bytes, from the cache";
   EXPECT_EQ(floats.stats().hits, 1u);
   EXPECT_EQ(floats.stats().misses, 9u);
