@@ -103,6 +103,8 @@ constexpr Option kOptions[] = {
     {"--pre", "", kAny, "NAME", kConvert, "pre-tokenizer by its GGUF name (llama-bpe, qwen2, ...), where tokenizer.json is not understood",
      TO(convert.pre)},
     {"--name", "", kAny, "NAME", kConvert, "general.name of the file; else the model's own", TO(convert.name)},
+    {"--allow-non-finite", "", kAny, "", kConvert, "make NaN and infinite weights zeros instead of refusing them",
+     TO(convert.allow_non_finite)},
     {"--dry-run", "", kAny, "", kConvert, "only print what would be written", TO(convert.dry_run)},
 
     {"--chunk", "", kPerplexityContextRange, "N", kPerplexity, "tokens of a chunk", TO(perplexity.context)},

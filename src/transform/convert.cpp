@@ -99,6 +99,7 @@ Result<ConvertPlan> plan_convert(const std::string& directory, const ConvertOpti
   NIBBLE_TRY(plan.tensors, plan_hf_tensors(plan.checkpoint, plan.model, format));
   NIBBLE_TRY(plan.vocabulary, read_hf_vocabulary(plan.checkpoint, plan.model.config.vocabulary, options.pre));
   NIBBLE_TRY(plan.file_type, file_type_of(plan.tensors));
+  plan.allow_non_finite = options.allow_non_finite;
   plan.notes = plan.model.notes;
   plan.notes.insert(plan.notes.end(), plan.vocabulary.notes.begin(), plan.vocabulary.notes.end());
   plan.name = options.name.empty() ? model_name(plan.checkpoint, plan.model, plan.vocabulary, plan.notes)
@@ -111,13 +112,14 @@ Result<ConvertPlan> plan_convert(const std::string& directory, const ConvertOpti
   return plan;
 }
 
-Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
+Result<ConvertReport> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
                              const std::function<bool(const ConvertProgress&)>& progress) {
   NIBBLE_CHECK_OK(refuse_to_replace(plan.checkpoint.files(), path));
   NIBBLE_TRY(GgufWriter writer, GgufWriter::create(path));
   write_keys(plan, writer);
   for (const ConvertedTensor& tensor : plan.tensors)
     NIBBLE_CHECK_OK(writer.declare_tensor(tensor.name, tensor.dims, tensor.format->id));
+  ConvertReport done;
   ConvertProgress state{.bytes_total = plan.output_bytes, .tensor = {}};
   std::vector<float> values;
   std::vector<std::byte> bytes;
@@ -125,7 +127,7 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
     const ConvertedTensor& tensor = plan.tensors[i];
     if (i + 1 < plan.tensors.size() && plan.tensors[i + 1].source)
       plan.tensors[i + 1].file->prefetch(*plan.tensors[i + 1].source);
-    const TensorRows rows(tensor);
+    const TensorRows rows(tensor, plan.allow_non_finite);
     const uint64_t row_bytes = tensor.bytes / tensor.rows(),
                    step = std::max<uint64_t>(1, kValuesAtOnce / tensor.dims[0]);
     state.tensor = tensor.name;
@@ -133,7 +135,8 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
       const uint64_t count = std::min(step, tensor.rows() - first);
       values.resize(count * tensor.dims[0]);
       bytes.resize(count * row_bytes);
-      NIBBLE_CHECK_OK(rows.read(first, values));
+      NIBBLE_TRY(const uint64_t zeroed, rows.read(first, values));
+      done.zeroed += zeroed;
       NIBBLE_CHECK_OK(check_range(tensor, first, values));
       NIBBLE_CHECK_OK(encode_rows(pool, tensor.format->id, tensor.dims[0], values, bytes));
       NIBBLE_CHECK_OK(writer.write_tensor_data(bytes));
@@ -146,7 +149,8 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
   NIBBLE_CHECK_OK(writer.finish());
   std::error_code error;
   const auto size = fs::file_size(path, error);
-  return error ? 0 : uint64_t(size);
+  done.file_bytes = error ? 0 : uint64_t(size);
+  return done;
 }
 
 }  // namespace nibble

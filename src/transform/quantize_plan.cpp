@@ -65,9 +65,12 @@ TensorShape shape_of(const TensorView& tensor) { return {tensor.name, {tensor.di
 
 bool is_float(const Format& format) { return format.activation == ActivationKind::kFloat; }
 
-Status set_format(PlannedTensor& planned, const Format& format) {
-  planned.format = &format;
-  NIBBLE_TRY(planned.bytes, format_bytes(format, planned.tensor->values()));
+// The format, or where its blocks do not fit the rows the next that fits.
+Status set_format(PlannedTensor& planned, FormatId wanted) {
+  const FormatId fitting = format_fitting_row(wanted, planned.tensor->row_length());
+  planned.format = &format_of(fitting);
+  if (fitting != wanted) planned.unfit = &format_of(wanted);
+  NIBBLE_TRY(planned.bytes, format_bytes(*planned.format, planned.tensor->values()));
   return {};
 }
 
@@ -76,6 +79,7 @@ void add_totals(QuantizePlan& plan) {
     plan.values += planned.tensor->values();
     plan.input_bytes += planned.tensor->bytes.size();
     plan.output_bytes += planned.bytes;
+    plan.unfit += planned.unfit != nullptr;
     if (!planned.copied() && !is_float(*planned.tensor->format)) ++plan.requantized;
   }
 }
@@ -245,20 +249,19 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   for (const Override& rule : overrides) rules.add(rule.pattern);
   std::vector<size_t> open;  // tensors whose format the target decides
   for (const TensorView& tensor : file.tensors()) {
-    PlannedTensor planned{&tensor, tensor.format, tensor.bytes.size()};
+    PlannedTensor planned{.tensor = &tensor, .format = tensor.format, .bytes = tensor.bytes.size()};
     if (plan.importance) {
       NIBBLE_TRY(planned.importance, plan.importance->weights(tensor));
     }
     const bool kept = keep.match(tensor, true).has_value();
     const std::optional<size_t> rule = rules.match(tensor, tensor.rank >= 2);
     if (rule && !kept) {
-      const FormatId wanted = overrides[*rule].format->id;
-      NIBBLE_CHECK_OK(set_format(planned, format_of(format_fitting_row(wanted, tensor.row_length()))));
+      NIBBLE_CHECK_OK(set_format(planned, overrides[*rule].format->id));
     } else if (!kept && !plan.copy && may_quantize(shape_of(tensor))) {
       if (target) {
         open.push_back(plan.tensors.size());
       } else {
-        NIBBLE_CHECK_OK(set_format(planned, format_of(recipe_format(*plan.recipe, facts, shape_of(tensor)))));
+        NIBBLE_CHECK_OK(set_format(planned, wanted_format(*plan.recipe, facts, shape_of(tensor))));
       }
     }
     plan.tensors.push_back(planned);

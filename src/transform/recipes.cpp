@@ -150,7 +150,7 @@ F ffn_down_format(const Recipe& recipe, const RecipeFacts& facts, uint32_t layer
 
 bool is_float(F format) { return format == F::kF32 || format == F::kF16 || format == F::kBF16; }
 
-F wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
+F format_by_role(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
   const std::string_view name = tensor.name;
   const bool embedding = name == "token_embd.weight";
   if (is_head(name, facts)) return recipe.output.value_or(recipe.base);
@@ -241,8 +241,11 @@ bool is_head(std::string_view name, const RecipeFacts& facts) {
   return name == "output.weight" || (facts.tied_output && name == "token_embd.weight");
 }
 
+FormatId wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
+  return may_quantize(tensor) ? format_by_role(recipe, facts, tensor) : F::kF32;
+}
+
 FormatId recipe_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
-  if (!may_quantize(tensor)) return F::kF32;
   return format_fitting_row(wanted_format(recipe, facts, tensor), tensor.dims[0]);
 }
 

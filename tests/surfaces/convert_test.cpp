@@ -134,6 +134,26 @@ TEST(ConvertStopped, LeavesTheOldFileAndNothingElse) {
   }
 }
 
+TEST(ConvertNotFinite, IsRefusedByNameOrMadeZeroWhereAllowed) {
+  MODELS_OR_SKIP(models);
+  const TemporaryFolder folder;
+  const std::string hf = folder.file("hf"), out = folder.file("out.gguf");
+  std::filesystem::copy(models->file("m/llama/hf"), hf);
+  // All ones is a NaN in every type.
+  std::fstream weights(hf + "/model-00002-of-00003.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+  weights.seekp(-4, std::ios::end).write("\xff\xff\xff\xff", 4);
+  weights.close();
+  const Finished refused = run_nibble({"convert", hf, out});
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_TRUE(holds(refused.err, "has the value nan in row ") || holds(refused.err, "has the value -nan in row "))
+      << refused.err;
+  EXPECT_TRUE(holds(refused.err, "--allow-non-finite")) << refused.err;
+  EXPECT_FALSE(std::filesystem::exists(out));
+  const Finished allowed = run_nibble({"convert", hf, out, "--allow-non-finite"});
+  EXPECT_EQ(allowed.code, 0) << allowed.err;
+  EXPECT_TRUE(holds(allowed.err, "values were not finite and became zeros")) << allowed.err;
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Convert,
                          testing::ValuesIn<Case>({{"llama", "llama", "gpt2", "llama-bpe"},
                                                   {"llama-biased", "llama", "llama", "default"},
