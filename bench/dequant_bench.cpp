@@ -92,11 +92,15 @@ double served_by_lru(const Source& file, const Accesses& accesses, uint64_t capa
   return hit / asked;
 }
 
+// Scans decode all of it many times: of large files only the speed is measured.
+constexpr uint64_t kLargestSet = uint64_t{256} << 20;
+
 void print_hit_rates(const Source& file) {
   uint64_t working_set = 0;
   for (const TensorView& tensor : file->tensors()) working_set += float_bytes(tensor);
   std::printf("%s: %zu tensors, %.1f MiB as f32\n\n", file->path().c_str(), file->tensors().size(),
               double(working_set) / (1 << 20));
+  if (working_set > kLargestSet) return;
   std::printf(
       "| working set / capacity | cyclic scan | LRU | best possible | skewed | LRU |\n"
       "|---:|---:|---:|---:|---:|---:|\n");
@@ -121,7 +125,7 @@ double seconds_of(const std::function<void()>& work) {
 double scan_seconds(const Source& file, const DequantOptions& options, double consumer_seconds,
                     DequantStats* stats) {
   double best = 1e9;
-  for (int repeat = 0; repeat < 5; ++repeat) {
+  for (int repeat = 0; repeat < 3; ++repeat) {
     const auto engine = engine_of(file, options);
     best = std::min(best, seconds_of([&] {
                       for (int layer = 0; engine->layer_size(layer) > 0; ++layer) {
