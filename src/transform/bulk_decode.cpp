@@ -1,9 +1,9 @@
 #include "transform/bulk_decode.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <new>
+#include <thread>
 #include <vector>
 
 #include "formats/quant_reference.h"
@@ -12,15 +12,10 @@
 namespace nibble {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = 2 << 20;
 // Of the stored bytes of the tensor that comes next, so many a thread.
 constexpr size_t kNearBytes = 64 << 10;
-
-// A stretch of rows of one of the tensors.
-struct Strip {
-  const DecodedTensor* tensor;
-  uint64_t first, rows;
-};
 
 uint64_t rows_at_once(const TensorView& tensor) {
   return std::max<uint64_t>(1, kSerialValues / std::max<uint64_t>(1, tensor.row_length()));
@@ -42,11 +37,6 @@ Status decode_part(const TensorView& tensor, FormatId format, uint64_t first, ui
   return {};
 }
 
-Status decode_strip(const Strip& strip) {
-  const DecodedTensor& tensor = *strip.tensor;
-  return decode_part(*tensor.source, tensor.format, strip.first, strip.rows, tensor.bytes);
-}
-
 // Pages that are not mapped yet are left alone: a hint never waits.
 void bring_near(std::span<const std::byte> bytes) {
   for (size_t at = 0; at < bytes.size(); at += 64) __builtin_prefetch(bytes.data() + at, 0, 2);
@@ -59,57 +49,67 @@ Result<std::shared_ptr<DecodedTensor>> DecodedTensor::allocate(const TensorView&
   auto decoded = std::make_shared<DecodedTensor>();
   decoded->source = &tensor;
   decoded->format = format;
-  // Not cleared: the pages are touched first by the threads that fill them.
-  decoded->memory_.reset(
-      static_cast<std::byte*>(::operator new[](std::max<uint64_t>(1, size), kAlignment, std::nothrow)));
+  // Not cleared: the pages are touched first by the threads that fill them. Fresh pages of 4 KiB would cost
+  // three times as much as the values that go into them.
+  const size_t alignment = size >= kHugePage ? kHugePage : kAlignment;
+  const uint64_t rounded = std::max<uint64_t>(1, (size + alignment - 1) / alignment) * alignment;
+  decoded->memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
   if (!decoded->memory_)
     return fail(ErrorKind::kLimit, "tensor ", tensor.name, ": no memory for ", size, " bytes of ",
                 format_of(format).name);
+  if (size >= kHugePage) ::madvise(decoded->memory_.get(), size / kHugePage * kHugePage, MADV_HUGEPAGE);
   decoded->bytes = {decoded->memory_.get(), size};
   return decoded;
 }
 
-void DecodedTensor::Free::operator()(std::byte* memory) const { ::operator delete[](memory, kAlignment); }
+DecodeWork::DecodeWork(std::shared_ptr<DecodedTensor> out)
+    : out_(std::move(out)),
+      strip_rows_(rows_at_once(*out_->source)),
+      strips_((out_->source->rows() + strip_rows_ - 1) / strip_rows_) {}
 
-Status decode_tensors(ThreadPool& pool, std::span<DecodedTensor* const> tensors, const TensorView* next) {
-  std::vector<Strip> strips;
-  uint64_t values = 0;
-  for (const DecodedTensor* tensor : tensors) {
-    const uint64_t rows = tensor->source->rows(), step = rows_at_once(*tensor->source);
-    for (uint64_t row = 0; row < rows; row += step)
-      strips.push_back({tensor, row, std::min(step, rows - row)});
-    values += tensor->source->values();
-  }
-  std::atomic<size_t> taken = 0;
-  std::mutex failing;
-  Status status;
-  const auto work = [&](int thread) {
-    for (size_t at = taken.fetch_add(1); at < strips.size(); at = taken.fetch_add(1)) {
-      Status done = decode_strip(strips[at]);
-      if (done) continue;
-      const std::lock_guard lock(failing);
-      status = std::move(done);
-      taken = strips.size();
+Status DecodeWork::decode_strip(uint64_t strip) const {
+  const uint64_t first = strip * strip_rows_, rows = std::min(strip_rows_, out_->source->rows() - first);
+  return decode_part(*out_->source, out_->format, first, rows, out_->bytes);
+}
+
+void DecodeWork::take_part(const std::function<bool()>& go_on) {
+  while (!go_on || go_on()) {
+    const uint64_t strip = taken_.fetch_add(1, std::memory_order_relaxed);
+    if (strip >= strips_) return;
+    if (Status decoded = decode_strip(strip); !decoded) {
+      const std::lock_guard lock(mutex_);
+      status_ = std::move(decoded);
     }
+    done_.fetch_add(1, std::memory_order_release);
+  }
+}
+
+// What is missing is less than a strip of each of the others.
+Status DecodeWork::wait() {
+  while (!finished()) std::this_thread::yield();
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+Status decode_together(ThreadPool& pool, std::span<const std::shared_ptr<DecodeWork>> works,
+                       const TensorView* next) {
+  uint64_t values = 0;
+  for (const auto& work : works) values += work->out()->source->values();
+  const auto all = [&](int thread) {
+    for (const auto& work : works) work->take_part();
     const size_t share = size_t(thread) * kNearBytes;
     if (next && share < next->bytes.size())
       bring_near(next->bytes.subspan(share, std::min(kNearBytes, next->bytes.size() - share)));
   };
   if (values <= kSerialValues) {
-    work(0);
+    all(0);
   } else {
-    pool.run(work);
+    pool.run(all);
   }
+  Status status;
+  for (const auto& work : works)
+    if (Status done = work->wait(); !done) status = std::move(done);
   return status;
-}
-
-Result<bool> decode_while(const DecodedTensor& out, const std::function<bool()>& go_on) {
-  const uint64_t rows = out.source->rows(), step = rows_at_once(*out.source);
-  for (uint64_t row = 0; row < rows; row += step) {
-    if (!go_on()) return false;
-    NIBBLE_CHECK_OK(decode_strip({&out, row, std::min(step, rows - row)}));
-  }
-  return true;
 }
 
 }  // namespace nibble

@@ -60,72 +60,75 @@ DequantEngine::Decoded DequantEngine::take_ready(size_t index) {
 
 Result<std::vector<DequantEngine::Decoded>> DequantEngine::fetch(std::span<const size_t> indices) {
   std::vector<Decoded> all(indices.size());
-  std::vector<size_t> missing;  // positions in `indices`
+  std::vector<Missing> missing;
   bool news;
   {
     const std::lock_guard lock(mutex_);
     news = pattern_.note(indices);
-    for (size_t i = 0; i < indices.size(); ++i)
-      if (!(all[i] = take_ready(indices[i]))) missing.push_back(i);
-    // All threads do it sooner than the one that is at it.
-    for (const size_t i : missing)
-      if (warming_ == indices[i]) abandon_ = true;
+    for (size_t i = 0; i < indices.size(); ++i) {
+      if ((all[i] = take_ready(indices[i]))) continue;
+      const bool begun = warming_ == indices[i];
+      missing.push_back({i, indices[i], begun ? warming_work_ : nullptr});
+      joined_ |= begun;
+    }
+    stats_.hits += indices.size() - missing.size();
   }
   changed_.notify_all();  // there may be room now to decode ahead
-  const Status decoded = decode_missing(indices, all, std::move(missing));
-  {
-    const std::lock_guard lock(mutex_);
-    if (news) follow_pattern();
+  const Status decoded = missing.empty() ? Status() : decode_missing(std::move(missing), all);
+  if (news && options_.warm_next_layer) {
+    {
+      const std::lock_guard lock(mutex_);
+      follow_pattern();
+    }
+    changed_.notify_all();
   }
-  changed_.notify_all();
   if (!decoded) return forward_error(decoded.error());
   return all;
 }
 
-Status DequantEngine::decode_missing(std::span<const size_t> indices, std::vector<Decoded>& all,
-                                     std::vector<size_t> missing) {
-  std::unique_lock turn(decoding_, std::defer_lock);
-  if (!missing.empty()) turn.lock();
-  std::vector<std::shared_ptr<DecodedTensor>> results;
-  std::vector<DecodedTensor*> work;
+Status DequantEngine::decode_missing(std::vector<Missing> missing, std::vector<Decoded>& all) {
+  const std::lock_guard turn(decoding_);
   const TensorView* next = nullptr;
   {
     const std::lock_guard lock(mutex_);
     // Another call may have decoded it while this one waited for its turn.
-    std::erase_if(missing, [&](size_t i) { return (all[i] = alive_[indices[i]].lock()) != nullptr; });
-    stats_.hits += indices.size() - missing.size();
+    stats_.hits += std::erase_if(
+        missing, [&](const Missing& m) { return (all[m.at] = alive_[m.index].lock()) != nullptr; });
     stats_.misses += missing.size();
-    std::vector<size_t> decoding;
-    for (const size_t i : missing) decoding.push_back(indices[i]);
-    if (!decoding.empty()) next = send_for_next(decoding);
+    if (!missing.empty()) next = send_for_next(missing);
   }
-  for (const size_t i : missing) {
-    const TensorView& tensor = file_->tensors()[indices[i]];
+  std::vector<std::shared_ptr<DecodeWork>> works;
+  for (const Missing& m : missing) {
+    const TensorView& tensor = file_->tensors()[m.index];
+    if (m.work) {
+      works.push_back(m.work);
+      continue;
+    }
     NIBBLE_TRY(auto room, DecodedTensor::allocate(tensor, options_.format));
-    work.push_back(room.get());
-    results.push_back(std::move(room));
+    works.push_back(std::make_shared<DecodeWork>(std::move(room)));
     file_->prefetch(tensor);
   }
   if (next) file_->prefetch(*next);
-  if (!work.empty()) NIBBLE_CHECK_OK(decode_tensors(pool_, work, next));
+  if (!works.empty()) NIBBLE_CHECK_OK(decode_together(pool_, works, next));
   const std::lock_guard lock(mutex_);
-  for (size_t m = 0; m < missing.size(); ++m) {
-    const size_t index = indices[missing[m]];
-    all[missing[m]] = results[m];
-    alive_[index] = results[m];
-    stats_.bytes_decoded += results[m]->bytes.size();
-    cache_.insert(index, results[m], results[m]->bytes.size());
+  for (size_t i = 0; i < missing.size(); ++i) {
+    const Decoded decoded = works[i]->out();
+    all[missing[i].at] = decoded;
+    alive_[missing[i].index] = decoded;
+    stats_.bytes_decoded += decoded->bytes.size();
+    cache_.insert(missing[i].index, decoded, decoded->bytes.size());
   }
   return {};
 }
 
 // Settles whether what was sent for last time came, and says what to send for now: the next of the file.
-const TensorView* DequantEngine::send_for_next(std::span<const size_t> decoded) {
-  if (sent_for_)
-    ++(std::ranges::find(decoded, *sent_for_) != decoded.end() ? stats_.prefetch_used
-                                                               : stats_.prefetch_wasted);
+const TensorView* DequantEngine::send_for_next(std::span<const Missing> missing) {
+  if (sent_for_) {
+    const bool came = std::ranges::find(missing, *sent_for_, &Missing::index) != missing.end();
+    ++(came ? stats_.prefetch_used : stats_.prefetch_wasted);
+  }
   sent_for_.reset();
-  const size_t next = decoded.back() + 1;
+  const size_t next = missing.back().index + 1;
   if (next >= file_->tensors().size() || resident(next)) return nullptr;
   sent_for_ = next;
   ++stats_.prefetched;
@@ -148,7 +151,6 @@ Result<std::vector<DequantEngine::Decoded>> DequantEngine::layer(int layer) {
 
 // The background thread turns to what is expected now; what was decoded for an earlier guess goes.
 void DequantEngine::follow_pattern() {
-  if (!options_.warm_next_layer) return;
   const std::vector<size_t> expected = pattern_.expected();
   const auto wanted = [&](size_t index) { return std::ranges::find(expected, index) != expected.end(); };
   std::erase_if(ahead_, [&](const auto& ready) {
@@ -157,7 +159,7 @@ void DequantEngine::follow_pattern() {
     ++stats_.warmed_wasted;
     return true;
   });
-  if (warming_ && !wanted(*warming_)) abandon_ = true;
+  if (warming_ && !joined_ && !wanted(*warming_)) abandon_ = true;
   to_warm_.clear();
   for (const size_t index : expected)
     if (!resident(index) && warming_ != index && bytes_of(index) <= ahead_limit_) to_warm_.push_back(index);
@@ -172,27 +174,28 @@ void DequantEngine::warm(const std::stop_token& stop) {
   while (changed_.wait(lock, stop, [&] { return can_warm(); }) && !stop.stop_requested()) {
     const size_t index = to_warm_.front();
     to_warm_.erase(to_warm_.begin());
-    const std::optional<size_t> after = to_warm_.empty() ? std::nullopt : std::optional(to_warm_.front());
-    warming_ = index;
-    abandon_ = false;
+    const TensorView* after = to_warm_.empty() ? nullptr : &file_->tensors()[to_warm_.front()];
+    // An error is told to whoever asks for the tensor.
+    auto room = DecodedTensor::allocate(file_->tensors()[index], options_.format);
+    if (!room) continue;
+    const auto work = std::make_shared<DecodeWork>(*std::move(room));
+    warming_ = index, warming_work_ = work;
+    abandon_ = joined_ = false;
     ahead_bytes_ += bytes_of(index);
     lock.unlock();
     file_->prefetch(file_->tensors()[index]);
-    if (after) file_->prefetch(file_->tensors()[*after]);
-    // An error is told to whoever asks for the tensor.
-    auto decoded = DecodedTensor::allocate(file_->tensors()[index], options_.format);
-    const auto done = decoded ? decode_while(**decoded, [&] { return !abandon_ && !stop.stop_requested(); })
-                              : Result<bool>(false);
+    if (after) file_->prefetch(*after);
+    work->take_part([&] { return !abandon_ && !stop.stop_requested(); });
     lock.lock();
-    warming_.reset();
+    warming_.reset(), warming_work_.reset();
     ++stats_.warmed;
-    if (done && *done && !abandon_) {
+    if (!joined_ && !abandon_ && work->finished() && work->wait()) {
       stats_.bytes_decoded += bytes_of(index);
-      alive_[index] = *decoded;
-      ahead_[index] = *std::move(decoded);
+      ahead_[index] = work->out();
+      alive_[index] = work->out();
     } else {
       ahead_bytes_ -= bytes_of(index);
-      ++stats_.warmed_wasted;
+      ++(joined_ ? stats_.warmed_used : stats_.warmed_wasted);
     }
     changed_.notify_all();
   }

@@ -68,9 +68,12 @@ class DequantEngine {
   uint64_t bytes_of(size_t index) const;
   Result<std::vector<Decoded>> fetch(std::span<const size_t> indices);
   Decoded take_ready(size_t index);
-  Status decode_missing(std::span<const size_t> indices, std::vector<Decoded>& all,
-                        std::vector<size_t> missing);
-  const TensorView* send_for_next(std::span<const size_t> decoded);
+  struct Missing {
+    size_t at, index;                  // in the call, in the file
+    std::shared_ptr<DecodeWork> work;  // the background thread's, where it is at it
+  };
+  Status decode_missing(std::vector<Missing> missing, std::vector<Decoded>& all);
+  const TensorView* send_for_next(std::span<const Missing> missing);
   bool resident(size_t index) const;
   void follow_pattern();
   bool can_warm() const;
@@ -91,8 +94,10 @@ class DequantEngine {
   std::map<size_t, Decoded> ahead_;  // warmed and not asked for yet
   uint64_t ahead_bytes_ = 0;         // of those, and of the one in work
   std::vector<size_t> to_warm_;
-  std::optional<size_t> warming_;      // in work on the background thread
-  std::atomic<bool> abandon_ = false;  // which is to stop with it
+  std::optional<size_t> warming_;  // in work on the background thread
+  std::shared_ptr<DecodeWork> warming_work_;
+  bool joined_ = false;                // by a call that wants that tensor
+  std::atomic<bool> abandon_ = false;  // nobody does: the background thread is to stop with it
   std::optional<size_t> sent_for_;     // stored bytes, while the tensor before was decoded
   DequantStats stats_;
   std::jthread warmer_;
