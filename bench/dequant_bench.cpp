@@ -158,8 +158,10 @@ void print_speed(const Source& file, int threads) {
   // A consumer of one thread that works on a layer as long as that took to decode.
   const double work = one / layers;
   DequantStats stats;
-  const double cold = scan_seconds(file, {.threads = 1, .warm_next_layer = false}, work, nullptr);
-  const double warm = scan_seconds(file, {.cache_bytes = bytes * 4, .threads = 1}, work, &stats);
+  const uint64_t ahead = bytes / uint64_t(layers) * 5;  // a quarter of it holds a layer
+  const double cold =
+      scan_seconds(file, {.cache_bytes = ahead, .threads = 1, .warm_next_layer = false}, work, nullptr);
+  const double warm = scan_seconds(file, {.cache_bytes = ahead, .threads = 1}, work, &stats);
   std::printf("| layers, 1 thread, and as long a time of work on each | %.2f | |\n", cold * 1e3);
   std::printf("| the same, warmed | %.2f | %.2f times as fast; %llu of %llu tensors ahead |\n", warm * 1e3,
               cold / warm, static_cast<unsigned long long>(stats.warmed_used),
