@@ -2,13 +2,14 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-add_library(nibble_library SHARED ${CMAKE_SOURCE_DIR}/src/surfaces/c_api.cpp)
+add_library(nibble_library SHARED ${CMAKE_SOURCE_DIR}/src/surfaces/c_api.cpp
+  ${CMAKE_SOURCE_DIR}/src/surfaces/c_api_weights.cpp)
 set_target_properties(nibble_library PROPERTIES OUTPUT_NAME nibble EXPORT_NAME nibble
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} CXX_VISIBILITY_PRESET hidden)
 target_include_directories(nibble_library PUBLIC
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_definitions(nibble_library PRIVATE NIBBLE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(nibble_library PRIVATE $<BUILD_INTERFACE:nibble_engine>)
+target_link_libraries(nibble_library PRIVATE $<BUILD_INTERFACE:nibble_engine> $<BUILD_INTERFACE:nibble_transform>)
 target_link_options(nibble_library PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.map)
 set_target_properties(nibble_library PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/exports.map)
 

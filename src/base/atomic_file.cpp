@@ -78,6 +78,9 @@ Result<std::pair<int, std::string>> create_beside(const std::string& target) {
 Result<AtomicFile> AtomicFile::create(const std::string& path) {
   if (path.empty() || path.find('\0') != std::string::npos)
     return fail(ErrorKind::kInvalidArgument, "cannot write to a file named ", quoted(path));
+  if (path == "-")
+    return fail(ErrorKind::kInvalidArgument,
+                "cannot write to stdout: the file appears whole or not at all; wanted its name (./- for -)");
   AtomicFile file;
   file.path_ = path;
   struct stat info;
@@ -206,6 +209,16 @@ Status AtomicFile::commit() {
   const int error = errno;
   ::close(directory);
   if (synced != 0 && error != EINVAL) return refuse("sync the directory of", path_, error);
+  return {};
+}
+
+Status refuse_to_replace(std::span<const std::string> inputs, const std::string& path) {
+  struct stat target, read;
+  if (::stat(path.c_str(), &target) != 0) return {};
+  for (const std::string& input : inputs)
+    if (::stat(input.c_str(), &read) == 0 && read.st_dev == target.st_dev && read.st_ino == target.st_ino)
+      return fail(ErrorKind::kInvalidArgument, quoted(path, PATH_MAX), " is the input",
+                  input == path ? "" : concat(" ", quoted(input, PATH_MAX)), "; wanted another file to write");
   return {};
 }
 

@@ -17,7 +17,7 @@ namespace nibble {
 class AtomicFile {
  public:
   // The target may exist (its permissions are kept, a symbolic link is followed) but must be a regular file:
-  // devices and directories are refused, never replaced.
+  // devices and directories are refused, never replaced, and so is "-": stdout cannot appear whole.
   static Result<AtomicFile> create(const std::string& path);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&& other) noexcept;
@@ -53,6 +53,9 @@ class AtomicFile {
   bool complete_ = false;
   std::vector<std::byte> buffer_;
 };
+
+// kInvalidArgument when `path` is one of `inputs`, by whatever link: files that are read while it is written.
+Status refuse_to_replace(std::span<const std::string> inputs, const std::string& path);
 
 // The whole of it for small files.
 Status write_file_atomically(const std::string& path, std::string_view contents);

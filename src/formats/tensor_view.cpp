@@ -9,7 +9,8 @@ namespace nibble {
 
 namespace {
 
-// Ids that occur in files of the field and that nibble names but does not read.
+// Ids that occur in files of the field and that nibble names but does not read. Of several names of an id the first
+// is the one for files.
 struct KnownId {
   uint32_t id;
   std::string_view name;
@@ -19,6 +20,8 @@ constexpr std::string_view kCodebook = "codebook formats are not supported yet";
 constexpr std::string_view kRemoved = "a repacked type that GGUF has dropped: quantize the model again";
 constexpr std::string_view kRecent = "not supported yet";
 constexpr std::string_view kNotWeights = "a plain number type that holds no weights";
+constexpr std::string_view kOtherBitNet =
+    "arranged for one model's shapes; I2_S is the BitNet format that is supported";
 constexpr KnownId kKnownIds[] = {
     {4, "Q4_2", "dropped from GGUF in 2023"},
     {5, "Q4_3", "dropped from GGUF in 2023"},
@@ -41,10 +44,16 @@ constexpr KnownId kKnownIds[] = {
     {37, "IQ4_NL_4_8", kRemoved},
     {38, "IQ4_NL_8_8 (or TL1 in a BitNet file)",
      "a repacked type; I2_S is the BitNet format that is supported"},
+    {38, "TL1", kOtherBitNet},
     {40, "NVFP4", kRecent},
     {41, "Q1_0", kRecent},
     {42, "Q2_0 (or TL2 in a BitNet file)", "not supported yet; I2_S is the BitNet format that is supported"},
+    {42, "TL2", kOtherBitNet},
 };
+
+std::unexpected<Error> refuse(const KnownId& known) {
+  return fail(ErrorKind::kUnsupported, "tensor format ", known.id, " is ", known.name, ": ", known.remark);
+}
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
 
@@ -61,8 +70,7 @@ Result<const Format*> find_format(uint32_t id) {
   for (const Format& format : kFormats)
     if (static_cast<uint32_t>(format.id) == id) return &format;
   for (const KnownId& known : kKnownIds)
-    if (known.id == id)
-      return fail(ErrorKind::kUnsupported, "tensor format ", id, " is ", known.name, ": ", known.remark);
+    if (known.id == id) return refuse(known);
   return fail(ErrorKind::kUnsupported, "tensor format ", id, " is unknown to nibble (ids known: 0 to 42)");
 }
 
@@ -70,8 +78,7 @@ Result<const Format*> find_format(std::string_view name) {
   for (const Format& format : kFormats)
     if (same_ignoring_case(format.name, name)) return &format;
   for (const KnownId& known : kKnownIds)
-    if (same_ignoring_case(known.name.substr(0, known.name.find(' ')), name))
-      return fail(ErrorKind::kUnsupported, "tensor format ", known.name, ": ", known.remark);
+    if (same_ignoring_case(known.name.substr(0, known.name.find(' ')), name)) return refuse(known);
   std::string names;
   for (const Format& format : kFormats) names += concat(names.empty() ? "" : " ", format.name);
   return fail(ErrorKind::kInvalidArgument, "no tensor format is called ", quoted(name),

@@ -1,16 +1,11 @@
-// The C API of include/nibble/nibble.h over Engine and Session: the whole of what libnibble.so exports. The
-// header's C++ part is left out here, as its names are those of the layers below.
-#include <algorithm>
-#include <cstring>
-#include <exception>
+// The C API of include/nibble/nibble.h over Engine and Session. The header's C++ part is left out here, as its
+// names are those of the layers below.
 #include <memory>
 #include <string>
-#include <type_traits>
 
 #include "engine/engine.h"
 #include "engine/session.h"
-#define NIBBLE_C_API_ONLY
-#include "nibble/nibble.h"
+#include "surfaces/c_api_support.h"
 
 struct nibble_engine {
   std::shared_ptr<nibble::Engine> engine;
@@ -23,44 +18,7 @@ struct nibble_session {
 namespace nibble {
 namespace {
 
-thread_local std::string last_error;
-
-nibble_status refuse(const Error& error) {
-  last_error = error.message;
-  return nibble_status(int(error.kind) + 1);
-}
-static_assert(int(ErrorKind::kInvalidArgument) + 1 == NIBBLE_INVALID_ARGUMENT);
-static_assert(int(ErrorKind::kInternal) + 1 == NIBBLE_INTERNAL);
 static_assert(int(FinishReason::kCancelled) == NIBBLE_FINISH_CANCELLED);
-
-// No exception may leave through C.
-template <class Body>
-nibble_status guarded(const Body& body) {
-  try {
-    const Status status = body();
-    return status ? NIBBLE_OK : refuse(status.error());
-  } catch (const std::exception& exception) {
-    return refuse({ErrorKind::kInternal, exception.what()});
-  }
-}
-
-std::unexpected<Error> null_argument() {
-  return fail(ErrorKind::kInvalidArgument, "a null pointer where none may be");
-}
-
-// A caller compiled against an older header knows fewer members.
-template <class Options>
-void store_defaults(Options defaults, Options* options, size_t struct_size) {
-  defaults.struct_size = std::min(struct_size, sizeof defaults);
-  std::memcpy(options, &defaults, defaults.struct_size);
-}
-template <class Options>
-Options known_members(const Options* options, void (*set_defaults)(Options*, size_t)) {
-  Options all;
-  set_defaults(&all, sizeof all);
-  if (options) std::memcpy(&all, options, std::min(options->struct_size, sizeof all));
-  return all;
-}
 
 template <class T>
 Status copy_out(std::span<const T> values, T* out, size_t capacity, size_t* count) {
@@ -100,7 +58,7 @@ GenerationRequest request_of(const nibble_generation_options& options) {
 using namespace nibble;
 
 const char* nibble_version(void) { return NIBBLE_VERSION; }
-const char* nibble_last_error(void) { return last_error.c_str(); }
+const char* nibble_last_error(void) { return last_c_error.c_str(); }
 
 void nibble_engine_options_defaults(nibble_engine_options* options, size_t struct_size) {
   const EngineOptions defaults;

@@ -5,6 +5,7 @@
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "surfaces/commands.h"
+#include "surfaces/interrupt.h"
 #include "surfaces/output.h"
 #include "surfaces/progress.h"
 #include "transform/convert.h"
@@ -93,18 +94,22 @@ Status convert(const CommandLine& line) {
   const auto start = Clock::now();
   ThreadPool pool(line.engine.threads > 0 ? line.engine.threads : read_topology().default_threads());
   ProgressLine progress(!line.text.quiet);
-  NIBBLE_TRY(const uint64_t bytes,
+  InterruptGuard interrupt(InterruptGuard::Second::kEndsTheProgram);
+  NIBBLE_TRY(const ConvertReport report,
              run_convert(plan, line.arguments[1], pool, [&](const ConvertProgress& state) {
                progress.update(state.bytes_done, state.bytes_total, state.tensor);
+               return !interrupt.take();
              }));
   progress.clear();
   if (!line.text.quiet) {
     char text[160];
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    std::snprintf(text, sizeof text, "%.2f MiB written in %.1f s\n", mebibytes(bytes), seconds);
+    std::snprintf(text, sizeof text, "%.2f MiB written in %.1f s\n", mebibytes(report.file_bytes), seconds);
     write_stderr(summary_text(plan) + text);
+    if (report.zeroed > 0)
+      write_stderr(concat("warning: ", report.zeroed, " values were not finite and became zeros\n"));
   }
-  return line.text.json ? write_stdout(plan_json(plan, false, bytes)) : Status();
+  return line.text.json ? write_stdout(plan_json(plan, false, report.file_bytes)) : Status();
 }
 
 }  // namespace

@@ -28,9 +28,12 @@ std::string plan_text(const QuantizePlan& plan, bool tensors) {
     auto& [count, bytes] = formats[planned.format->name];
     ++count, bytes += planned.bytes;
     if (!tensors) continue;
-    std::snprintf(line, sizeof line, "%-40s %6s -> %-6s %10.2f MiB\n", quoted(planned.tensor->name).c_str(),
+    std::snprintf(line, sizeof line, "%-40s %6s -> %-6s %10.2f MiB", quoted(planned.tensor->name).c_str(),
                   planned.tensor->format->name, planned.format->name, mebibytes(planned.bytes));
     text += line;
+    if (planned.unfit)
+      text += concat("  (rows of ", planned.tensor->row_length(), " are no whole blocks of ", planned.unfit->name, ")");
+    text += '\n';
   }
   for (const auto& [name, total] : formats) {
     std::snprintf(line, sizeof line, "%-7s %5llu tensors %12.2f MiB\n", name.c_str(),
@@ -63,6 +66,7 @@ std::string plan_json(const QuantizePlan& plan) {
       .field("output_bytes", plan.output_bytes)
       .field("bits_per_weight", plan.bits_per_weight())
       .field("requantized", plan.requantized)
+      .field("unfit", plan.unfit)
       .field("file_bytes", plan.file_bytes())
       .key("parts")
       .begin_array();
@@ -101,6 +105,9 @@ Status quantize(const CommandLine& line) {
     write_stderr(concat(
         "warning: ", plan.requantized,
         " tensors are quantized already and lose accuracy once more; better begin with the F16 file\n"));
+  if (plan.unfit > 0 && !line.text.quiet)
+    write_stderr(concat("note: ", plan.unfit, " tensors have rows that are no whole blocks of the format asked for and ",
+                        "take the next that fits (--dry-run shows which)\n"));
   if (wanted.dry_run) return write_stdout(line.text.json ? plan_json(plan) : plan_text(plan, true));
 
   const auto start = Clock::now();

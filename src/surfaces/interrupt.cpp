@@ -25,11 +25,12 @@ InterruptGuard::InterruptGuard(Session* session, Second second) {
   // No SA_RESTART: a read that waits for input returns.
   action.sa_flags = second == Second::kEndsTheProgram ? int(SA_RESETHAND) : 0;
   sigaction(SIGINT, &action, nullptr);
+  if (!session) sigaction(SIGTERM, &action, nullptr);
 }
 
 InterruptGuard::~InterruptGuard() {
   signal(SIGINT, SIG_DFL);
-  interrupted_session.store(nullptr);
+  if (!interrupted_session.exchange(nullptr)) signal(SIGTERM, SIG_DFL);
 }
 
 bool InterruptGuard::take() { return pressed.exchange(false); }

@@ -1,10 +1,11 @@
-// Ctrl-C as a wish to stop, not as the end of the process.
+// Ctrl-C, and SIGTERM where files are written, as a wish to stop, not as the end of the process.
 #pragma once
 #include "engine/session.h"
 
 namespace nibble {
 
-// While it lives, SIGINT cancels the generation of the session, if there is one, and take() tells of it. One at a time in a process.
+// While it lives, SIGINT cancels the generation of the session, and take() tells of it; without a session SIGTERM
+// is heard too. One at a time in a process.
 class InterruptGuard {
  public:
   enum class Second { kEndsTheProgram, kIsLikeTheFirst };
@@ -13,7 +14,7 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard();
-  // Whether Ctrl-C has been pressed since the last call.
+  // Whether the signal has come since the last call.
   bool take();
 
  private:

@@ -103,6 +103,8 @@ constexpr Option kOptions[] = {
     {"--pre", "", kAny, "NAME", kConvert, "pre-tokenizer by its GGUF name (llama-bpe, qwen2, ...), where tokenizer.json is not understood",
      TO(convert.pre)},
     {"--name", "", kAny, "NAME", kConvert, "general.name of the file; else the model's own", TO(convert.name)},
+    {"--allow-non-finite", "", kAny, "", kConvert, "make NaN and infinite weights zeros instead of refusing them",
+     TO(convert.allow_non_finite)},
     {"--dry-run", "", kAny, "", kConvert, "only print what would be written", TO(convert.dry_run)},
 
     {"--chunk", "", kPerplexityContextRange, "N", kPerplexity, "tokens of a chunk", TO(perplexity.context)},
@@ -113,7 +115,7 @@ constexpr Option kOptions[] = {
     {"--chunk", "", kPerplexityContextRange, "N", kImatrix, "tokens of a chunk", TO(importance.context)},
     {"--chunks", "", kChunksRange, "N", kImatrix, "read at most so many chunks; 0: the whole text", TO(importance.chunks)},
     {"--save-every", "", kChunksRange, "N", kImatrix, "save after so many chunks; 0: only at the end", TO(importance.save_every)},
-    {"--resume", "", kAny, "", kImatrix, "go on from --output, made from the same text", TO(importance.resume)},
+    {"--resume", "", kAny, "", kImatrix, "go on from --output, where it exists; made from the same text and model", TO(importance.resume)},
     {"--save-logits", "", kAny, "FILE", kPerplexity, "save the log-probabilities, for comparison with this model",
      TO(perplexity.save_logits)},
     {"--base-logits", "", kAny, "FILE", kPerplexity,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <queue>
 
 #include "formats/quant_reference.h"
@@ -18,12 +17,6 @@ constexpr FormatId kCandidates[] = {FormatId::kQ2_K,   FormatId::kQ3_K, FormatId
                                     FormatId::kQ8_0,   FormatId::kF16};
 constexpr uint64_t kSampleValues = 1 << 17;
 
-struct Choice {
-  const Format* format = nullptr;
-  uint64_t bytes = 0;
-  double error = 0;
-};
-
 Result<std::vector<float>> sample_rows(const TensorView& tensor) {
   const uint64_t length = tensor.row_length(), rows = tensor.rows();
   const uint64_t wanted = std::clamp<uint64_t>(kSampleValues / length, 1, rows);
@@ -36,14 +29,14 @@ Result<std::vector<float>> sample_rows(const TensorView& tensor) {
 }
 
 // The lower convex hull of (bytes, error): only these are worth a choice.
-void keep_hull(std::vector<Choice>& choices) {
-  std::ranges::sort(choices, [](const Choice& a, const Choice& b) {
+void keep_hull(std::vector<FormatChoice>& choices) {
+  std::ranges::sort(choices, [](const FormatChoice& a, const FormatChoice& b) {
     return a.bytes < b.bytes || (a.bytes == b.bytes && a.error < b.error);
   });
-  std::vector<Choice> hull;
-  for (const Choice& choice : choices) {
+  std::vector<FormatChoice> hull;
+  for (const FormatChoice& choice : choices) {
     if (!hull.empty() && choice.error >= hull.back().error) continue;
-    const auto slope = [](const Choice& a, const Choice& b) {
+    const auto slope = [](const FormatChoice& a, const FormatChoice& b) {
       return (a.error - b.error) / double(b.bytes - a.bytes);
     };
     while (hull.size() >= 2 && slope(hull[hull.size() - 2], hull.back()) <= slope(hull.back(), choice))
@@ -53,7 +46,7 @@ void keep_hull(std::vector<Choice>& choices) {
   choices = std::move(hull);
 }
 
-Result<std::vector<Choice>> measure(const PlannedTensor& planned, ThreadPool& pool) {
+Result<std::vector<FormatChoice>> measure_tensor(const PlannedTensor& planned, ThreadPool& pool) {
   const TensorView& tensor = *planned.tensor;
   NIBBLE_TRY(const std::vector<float> values, sample_rows(tensor));
   // Of stacked experts the first one's importance stands for all.
@@ -63,7 +56,7 @@ Result<std::vector<Choice>> measure(const PlannedTensor& planned, ThreadPool& po
   };
   double size = 0;
   for (size_t i = 0; i < values.size(); ++i) size += weight(i) * double(values[i]) * values[i];
-  std::vector<Choice> choices;
+  std::vector<FormatChoice> choices;
   std::vector<std::byte> bytes;
   std::vector<float> back(values.size());
   for (const FormatId id : kCandidates) {
@@ -80,74 +73,68 @@ Result<std::vector<Choice>> measure(const PlannedTensor& planned, ThreadPool& po
     choices.push_back({&format, all_bytes, size > 0 ? error / size : 0});
   }
   // Nothing gains by a format larger than the input.
-  std::erase_if(choices, [&](const Choice& choice) { return choice.bytes >= tensor.bytes.size(); });
+  std::erase_if(choices, [&](const FormatChoice& choice) { return choice.bytes >= tensor.bytes.size(); });
   choices.push_back({tensor.format, tensor.bytes.size(), 0});
   keep_hull(choices);
   return choices;
 }
 
-std::string two_decimals(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", x);
-  return text;
-}
-
 }  // namespace
 
-Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open,
-                      const RecipeFacts& facts, const Budget& budget, ThreadPool& pool) {
-  const uint64_t target = budget.tensors;
-  std::vector<std::vector<Choice>> choices;
-  std::vector<size_t> at(open.size(), 0);
-  uint64_t total = 0, values = 0;
-  for (const PlannedTensor& planned : tensors) total += planned.bytes, values += planned.tensor->values();
+Result<FormatChoices> FormatChoices::measure(std::span<const PlannedTensor> tensors,
+                                             std::span<const size_t> open, const RecipeFacts& facts,
+                                             ThreadPool& pool) {
+  FormatChoices all;
+  for (const PlannedTensor& planned : tensors) all.fixed_ += planned.bytes;
   for (const size_t index : open) {
-    NIBBLE_TRY(choices.emplace_back(), measure(tensors[index], pool));
+    NIBBLE_TRY(auto choices, measure_tensor(tensors[index], pool));
     if (is_head(tensors[index].tensor->name, facts))
-      for (Choice& choice : choices.back()) choice.error *= 2 * double(facts.layers) + 1;
-    total += choices.back()[0].bytes - tensors[index].bytes;
+      for (FormatChoice& choice : choices) choice.error *= 2 * double(facts.layers) + 1;
+    all.fixed_ -= tensors[index].bytes;
+    all.open_.push_back({index, std::move(choices)});
   }
-  if (total > target) {
-    // Rounded up: what is said to be possible is.
-    const std::string bits = two_decimals(std::ceil(800 * double(total) / double(values)) / 100);
-    if (budget.file == 0)
-      return fail(ErrorKind::kInvalidArgument, "target of ", two_decimals(8 * double(target) / double(values)),
-                  " bits per weight; the smallest possible is ", bits);
-    const uint64_t smallest = total + budget.rest;
-    return fail(ErrorKind::kInvalidArgument, "target of ", budget.file, " bytes; the smallest possible is ",
-                smallest, " (", two_decimals(std::ceil(100 * double(smallest) / (1 << 20)) / 100), " MiB, ", bits,
-                " bits per weight)");
-  }
+  return all;
+}
 
+uint64_t FormatChoices::smallest() const {
+  uint64_t bytes = fixed_;
+  for (const Open& open : open_) bytes += open.choices[0].bytes;
+  return bytes;
+}
+
+uint64_t FormatChoices::choose(std::vector<PlannedTensor>& tensors, uint64_t bytes) const {
   struct Step {
     double gain;  // error taken off per byte
-    size_t tensor;
+    size_t open;
     bool operator<(const Step& other) const {
-      return gain < other.gain || (gain == other.gain && tensor > other.tensor);
+      return gain < other.gain || (gain == other.gain && open > other.open);
     }
   };
+  std::vector<size_t> at(open_.size(), 0);
   std::priority_queue<Step> steps;
   const auto offer = [&](size_t i) {
-    if (at[i] + 1 >= choices[i].size()) return;
-    const Choice &from = choices[i][at[i]], &to = choices[i][at[i] + 1];
+    const auto& choices = open_[i].choices;
+    if (at[i] + 1 >= choices.size()) return;
+    const FormatChoice &from = choices[at[i]], &to = choices[at[i] + 1];
     steps.push({(from.error - to.error) / double(to.bytes - from.bytes), i});
   };
-  for (size_t i = 0; i < open.size(); ++i) offer(i);
+  for (size_t i = 0; i < open_.size(); ++i) offer(i);
+  uint64_t total = smallest();
   while (!steps.empty()) {
-    const size_t i = steps.top().tensor;
+    const size_t i = steps.top().open;
     steps.pop();
-    const uint64_t more = choices[i][at[i] + 1].bytes - choices[i][at[i]].bytes;
-    if (more > target - total) continue;  // smaller tensors may still fit
+    const uint64_t more = open_[i].choices[at[i] + 1].bytes - open_[i].choices[at[i]].bytes;
+    if (total > bytes || more > bytes - total) continue;  // smaller tensors may still fit
     total += more;
     ++at[i];
     offer(i);
   }
-  for (size_t i = 0; i < open.size(); ++i) {
-    PlannedTensor& planned = tensors[open[i]];
-    planned.format = choices[i][at[i]].format;
-    planned.bytes = choices[i][at[i]].bytes;
+  for (size_t i = 0; i < open_.size(); ++i) {
+    PlannedTensor& planned = tensors[open_[i].tensor];
+    planned.format = open_[i].choices[at[i]].format;
+    planned.bytes = open_[i].choices[at[i]].bytes;
   }
-  return {};
+  return total;
 }
 
 }  // namespace nibble

@@ -12,18 +12,33 @@
 
 namespace nibble {
 
-struct Budget {
-  uint64_t tensors = 0;  // bytes that all tensors may take
-  uint64_t rest = 0;     // bytes of the file beside them, for messages
-  uint64_t file = 0;     // bytes that the file may have; 0: the target is of the tensors only
+struct FormatChoice {
+  const Format* format = nullptr;
+  uint64_t bytes = 0;  // of the whole tensor
+  double error = 0;
 };
 
-// Sets format and bytes of the tensors at `open` so that all tensors keep to the budget. The error
-// of a tensor is relative to its size, sum (x - y)^2 / sum x^2: the noise in its product. Products of the
-// layers are added to the residual stream, each one of 2 layers + 1 parts; the head's is the logits, so that
-// its error counts as often. kInvalidArgument, with the
-// smallest size possible, when that is too large.
-Status choose_formats(std::vector<PlannedTensor>& tensors, std::span<const size_t> open,
-                      const RecipeFacts& facts, const Budget& budget, ThreadPool& pool);
+class FormatChoices {
+ public:
+  // For the tensors at `open`; all others keep what they have. The error of a tensor is relative to its size,
+  // sum (x - y)^2 / sum x^2: the noise in its product. Products of the layers are added to the residual
+  // stream, each one of 2 layers + 1 parts; the head's is the logits, so that its error counts as often.
+  static Result<FormatChoices> measure(std::span<const PlannedTensor> tensors, std::span<const size_t> open,
+                                       const RecipeFacts& facts, ThreadPool& pool);
+
+  // Bytes of all tensors with the open ones in their smallest formats.
+  uint64_t smallest() const;
+  // Sets format and bytes of the open tensors so that all tensors take at most `bytes`, at least smallest().
+  // Returns what they take.
+  uint64_t choose(std::vector<PlannedTensor>& tensors, uint64_t bytes) const;
+
+ private:
+  struct Open {
+    size_t tensor = 0;
+    std::vector<FormatChoice> choices;  // from small to large
+  };
+  std::vector<Open> open_;
+  uint64_t fixed_ = 0;  // bytes of the tensors that are not open
+};
 
 }  // namespace nibble

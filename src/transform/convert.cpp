@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/atomic_file.h"
 #include "base/quote.h"
 #include "model/model_config.h"
 #include "transform/encode.h"
@@ -23,6 +24,8 @@ Result<const Format*> matrix_format(std::string_view type) {
   for (const auto& [name, id] : {std::pair("f32", FormatId::kF32), std::pair("f16", FormatId::kF16),
                                  std::pair("bf16", FormatId::kBF16)})
     if (type == name) return &format_of(id);
+  if (const auto known = find_format(type); !known && known.error().kind == ErrorKind::kUnsupported)
+    return forward_error(known.error());
   return fail(ErrorKind::kInvalidArgument, "--type is ", nibble::quoted(type),
               ", wanted auto, f32, f16 or bf16; for smaller formats convert first, then use nibble quantize");
 }
@@ -63,14 +66,6 @@ std::string model_name(const HfCheckpoint& checkpoint, const HfModel& model, con
   return name;
 }
 
-Status refuse_inputs(const ConvertPlan& plan, const std::string& path) {
-  std::error_code error;
-  for (const std::string& file : plan.checkpoint.files())
-    if (fs::equivalent(file, path, error))
-      return fail(ErrorKind::kInvalidArgument, path, ": is part of the input; wanted another file to write");
-  return {};
-}
-
 void write_keys(const ConvertPlan& plan, GgufWriter& writer) {
   write_model_config(plan.model.config, writer);
   writer.set_string("general.type", "model");
@@ -104,6 +99,7 @@ Result<ConvertPlan> plan_convert(const std::string& directory, const ConvertOpti
   NIBBLE_TRY(plan.tensors, plan_hf_tensors(plan.checkpoint, plan.model, format));
   NIBBLE_TRY(plan.vocabulary, read_hf_vocabulary(plan.checkpoint, plan.model.config.vocabulary, options.pre));
   NIBBLE_TRY(plan.file_type, file_type_of(plan.tensors));
+  plan.allow_non_finite = options.allow_non_finite;
   plan.notes = plan.model.notes;
   plan.notes.insert(plan.notes.end(), plan.vocabulary.notes.begin(), plan.vocabulary.notes.end());
   plan.name = options.name.empty() ? model_name(plan.checkpoint, plan.model, plan.vocabulary, plan.notes)
@@ -116,13 +112,14 @@ Result<ConvertPlan> plan_convert(const std::string& directory, const ConvertOpti
   return plan;
 }
 
-Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
-                             const std::function<void(const ConvertProgress&)>& progress) {
-  NIBBLE_CHECK_OK(refuse_inputs(plan, path));
+Result<ConvertReport> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
+                             const std::function<bool(const ConvertProgress&)>& progress) {
+  NIBBLE_CHECK_OK(refuse_to_replace(plan.checkpoint.files(), path));
   NIBBLE_TRY(GgufWriter writer, GgufWriter::create(path));
   write_keys(plan, writer);
   for (const ConvertedTensor& tensor : plan.tensors)
     NIBBLE_CHECK_OK(writer.declare_tensor(tensor.name, tensor.dims, tensor.format->id));
+  ConvertReport done;
   ConvertProgress state{.bytes_total = plan.output_bytes, .tensor = {}};
   std::vector<float> values;
   std::vector<std::byte> bytes;
@@ -130,7 +127,7 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
     const ConvertedTensor& tensor = plan.tensors[i];
     if (i + 1 < plan.tensors.size() && plan.tensors[i + 1].source)
       plan.tensors[i + 1].file->prefetch(*plan.tensors[i + 1].source);
-    const TensorRows rows(tensor);
+    const TensorRows rows(tensor, plan.allow_non_finite);
     const uint64_t row_bytes = tensor.bytes / tensor.rows(),
                    step = std::max<uint64_t>(1, kValuesAtOnce / tensor.dims[0]);
     state.tensor = tensor.name;
@@ -138,19 +135,22 @@ Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, T
       const uint64_t count = std::min(step, tensor.rows() - first);
       values.resize(count * tensor.dims[0]);
       bytes.resize(count * row_bytes);
-      NIBBLE_CHECK_OK(rows.read(first, values));
+      NIBBLE_TRY(const uint64_t zeroed, rows.read(first, values));
+      done.zeroed += zeroed;
       NIBBLE_CHECK_OK(check_range(tensor, first, values));
       NIBBLE_CHECK_OK(encode_rows(pool, tensor.format->id, tensor.dims[0], values, bytes));
       NIBBLE_CHECK_OK(writer.write_tensor_data(bytes));
       state.bytes_done += bytes.size();
-      if (progress) progress(state);
+      if (progress && !progress(state))
+        return fail(ErrorKind::kCancelled, "interrupted: nothing was written");
     }
     if (tensor.source) tensor.file->release(*tensor.source);
   }
   NIBBLE_CHECK_OK(writer.finish());
   std::error_code error;
   const auto size = fs::file_size(path, error);
-  return error ? 0 : uint64_t(size);
+  done.file_bytes = error ? 0 : uint64_t(size);
+  return done;
 }
 
 }  // namespace nibble

@@ -17,10 +17,11 @@
 namespace nibble {
 
 struct ConvertOptions {
-  std::string type = "auto";  // of the matrices: f32, f16, bf16; auto: as they are stored
-  std::string pre = {};       // the pre-tokenizer's GGUF name; empty: told from tokenizer.json
-  std::string name = {};      // general.name; empty: the model's own, else the directory's
-  bool dry_run = false;       // for callers: plan only
+  std::string type = "auto";      // of the matrices: f32, f16, bf16; auto: as they are stored
+  std::string pre = {};           // the pre-tokenizer's GGUF name; empty: told from tokenizer.json
+  std::string name = {};          // general.name; empty: the model's own, else the directory's
+  bool allow_non_finite = false;  // NaN and infinities become zeros instead of an error
+  bool dry_run = false;           // for callers: plan only
 };
 
 struct ConvertPlan {
@@ -30,6 +31,7 @@ struct ConvertPlan {
   std::string name;
   uint32_t file_type = 0;  // general.file_type
   std::vector<ConvertedTensor> tensors;
+  bool allow_non_finite = false;
   uint64_t values = 0, input_bytes = 0, output_bytes = 0;  // of the tensors
   std::vector<std::string> notes;                          // what the file cannot say, or what was left out
 };
@@ -40,9 +42,14 @@ struct ConvertProgress {
   uint64_t bytes_done = 0, bytes_total = 0;  // of the output's tensors
   std::string_view tensor;
 };
+struct ConvertReport {
+  uint64_t file_bytes = 0;
+  uint64_t zeroed = 0;  // values that were not finite
+};
 // Writes the file at `path`, atomically; refuses one that was read. Weights that are not finite, or too large
-// for F16, are an error that names tensor and place. `progress` may be empty. Returns the bytes of the file.
-Result<uint64_t> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
-                             const std::function<void(const ConvertProgress&)>& progress = {});
+// for F16, are an error that names tensor and place. `progress` (may be empty) is called on this thread and
+// says whether to go on (kCancelled if not).
+Result<ConvertReport> run_convert(const ConvertPlan& plan, const std::string& path, ThreadPool& pool,
+                                  const std::function<bool(const ConvertProgress&)>& progress = {});
 
 }  // namespace nibble

@@ -1,40 +1,12 @@
 #include "transform/dequant_engine.h"
 
-#include <charconv>
-
-#include "formats/quant_reference.h"
-#include "transform/decode.h"
+#include <algorithm>
 
 namespace nibble {
 namespace {
 
-// Below this many values waking other threads costs more than it gains.
-constexpr uint64_t kSerialValues = 1 << 15;
-
-std::optional<int> layer_of(std::string_view name) {
-  if (!name.starts_with("blk.")) return std::nullopt;
-  int layer = 0;
-  const auto [end, error] = std::from_chars(name.data() + 4, name.data() + name.size(), layer);
-  if (error != std::errc() || end == name.data() + name.size() || *end != '.' || layer < 0)
-    return std::nullopt;
-  return layer;
-}
-
-// Rows [first, first + rows) of a tensor into their place of `out`, by way of floats where the result is
-// narrower.
-Status decode_part(const TensorView& tensor, FormatId format, uint64_t first, uint64_t rows,
-                   std::span<std::byte> out) {
-  const uint64_t length = tensor.row_length(), width = format_of(format).block_bytes;
-  const auto place = out.subspan(first * length * width, rows * length * width);
-  if (format == FormatId::kF32)
-    return decode_rows(tensor, first, {reinterpret_cast<float*>(place.data()), rows * length});
-  std::vector<float> row(length);
-  for (uint64_t r = 0; r < rows; ++r) {
-    NIBBLE_CHECK_OK(decode_rows(tensor, first + r, row));
-    NIBBLE_CHECK_OK(encode_reference(format, row, place.subspan(r * length * width, length * width)));
-  }
-  return {};
-}
+// Of the limit, for tensors decoded ahead.
+constexpr uint64_t kAheadShare = 4;
 
 }  // namespace
 
@@ -47,10 +19,13 @@ Result<std::unique_ptr<DequantEngine>> DequantEngine::create(std::shared_ptr<con
 }
 
 DequantEngine::DequantEngine(std::shared_ptr<const GgufFile> file, const DequantOptions& options)
-    : file_(std::move(file)), options_(options), pool_(options.threads), cache_(options.cache_bytes) {
-  const auto tensors = file_->tensors();
-  for (size_t i = 0; i < tensors.size(); ++i)
-    if (const auto layer = layer_of(tensors[i].name)) layers_[*layer].push_back(i);
+    : file_(std::move(file)),
+      options_(options),
+      ahead_limit_(options.warm_next_layer ? options.cache_bytes / kAheadShare : 0),
+      pool_(options.threads),
+      pattern_(file_->tensors()),
+      cache_(options.cache_bytes - ahead_limit_),
+      alive_(file_->tensors().size()) {
   if (options_.warm_next_layer) warmer_ = std::jthread([this](std::stop_token stop) { warm(stop); });
 }
 
@@ -59,113 +34,168 @@ DequantEngine::~DequantEngine() {
   changed_.notify_all();
 }
 
-Result<DequantEngine::Decoded> DequantEngine::decode(size_t index, ThreadPool* pool) const {
-  const TensorView& tensor = file_->tensors()[index];
-  auto decoded = std::make_shared<DecodedTensor>();
-  decoded->source = &tensor;
-  decoded->format = options_.format;
-  NIBBLE_TRY(const uint64_t bytes, format_bytes(format_of(options_.format), tensor.values()));
-  decoded->bytes.resize(bytes);
-  if (!pool || pool->threads() == 1 || tensor.values() <= kSerialValues) {
-    NIBBLE_CHECK_OK(decode_part(tensor, options_.format, 0, tensor.rows(), decoded->bytes));
-    return decoded;
-  }
-  std::mutex mutex;
-  Status status;
-  pool->run([&](int thread) {
-    const WorkRange range = split_range(int64_t(tensor.rows()), 1, thread, pool->threads());
-    if (range.begin == range.end) return;
-    Status part = decode_part(tensor, options_.format, uint64_t(range.begin),
-                              uint64_t(range.end - range.begin), decoded->bytes);
-    const std::lock_guard lock(mutex);
-    if (!part) status = std::move(part);
-  });
-  if (!status) return forward_error(status.error());
-  return decoded;
+uint64_t DequantEngine::bytes_of(size_t index) const {
+  return file_->tensors()[index].values() * format_of(options_.format).block_bytes;
 }
 
-Result<DequantEngine::Decoded> DequantEngine::fetch(size_t index) {
-  const TensorView& tensor = file_->tensors()[index];
-  const uint64_t bytes = tensor.values() * format_of(options_.format).block_bytes;
+bool DequantEngine::resident(size_t index) const {
+  return cache_.contains(index) || ahead_.contains(index) || !alive_[index].expired();
+}
+
+// Null where it has to be decoded.
+DequantEngine::Decoded DequantEngine::take_ready(size_t index) {
+  const uint64_t bytes = bytes_of(index);
+  std::erase(to_warm_, index);
+  Decoded found = cache_.find(index, bytes);
+  if (const auto ready = ahead_.find(index); ready != ahead_.end()) {
+    found = std::move(ready->second);
+    ahead_.erase(ready);
+    ahead_bytes_ -= bytes;
+    ++stats_.warmed_used;
+  }
+  if (!found) found = alive_[index].lock();
+  if (found) cache_.insert(index, found, bytes);
+  return found;
+}
+
+Result<std::vector<DequantEngine::Decoded>> DequantEngine::fetch(std::span<const size_t> indices) {
+  std::vector<Decoded> all(indices.size());
+  std::vector<Missing> missing;
+  bool news;
   {
     const std::lock_guard lock(mutex_);
-    if (Decoded cached = cache_.find(index, bytes)) {
-      ++stats_.hits;
-      return cached;
+    news = pattern_.note(indices);
+    for (size_t i = 0; i < indices.size(); ++i) {
+      if ((all[i] = take_ready(indices[i]))) continue;
+      const bool begun = warming_ == indices[i];
+      missing.push_back({i, indices[i], begun ? warming_work_ : nullptr});
+      joined_ |= begun;
     }
-    if (const auto ready = ahead_.find(index); ready != ahead_.end()) {
-      ++stats_.hits, ++stats_.warmed_used;
-      Decoded decoded = std::move(ready->second);
-      ahead_.erase(ready);
-      cache_.insert(index, decoded, bytes);
-      return decoded;
+    stats_.hits += indices.size() - missing.size();
+  }
+  changed_.notify_all();  // there may be room now to decode ahead
+  const Status decoded = missing.empty() ? Status() : decode_missing(std::move(missing), all);
+  if (news && options_.warm_next_layer) {
+    {
+      const std::lock_guard lock(mutex_);
+      follow_pattern();
     }
-    ++stats_.misses;
+    changed_.notify_all();
   }
-  Result<Decoded> decoded = [&] {
-    const std::lock_guard turn(decoding_);
-    return decode(index, &pool_);
-  }();
-  if (!decoded) return decoded;
-  const std::lock_guard lock(mutex_);
-  stats_.bytes_decoded += bytes;
-  cache_.insert(index, *decoded, bytes);
-  return decoded;
-}
-
-Result<std::shared_ptr<const DecodedTensor>> DequantEngine::tensor(std::string_view name) {
-  const TensorView* found = file_->find_tensor(name);
-  if (!found) return fail(ErrorKind::kNotFound, file_->path(), ": no tensor ", name);
-  const auto index = size_t(found - file_->tensors().data());
-  if (index + 1 < file_->tensors().size()) file_->prefetch(file_->tensors()[index + 1]);
-  return fetch(index);
-}
-
-Result<std::vector<std::shared_ptr<const DecodedTensor>>> DequantEngine::layer(int layer) {
-  const auto found = layers_.find(layer);
-  if (found == layers_.end())
-    return fail(ErrorKind::kNotFound, file_->path(), ": no tensors of layer ", layer);
-  std::vector<Decoded> all;
-  for (const size_t index : found->second) {
-    NIBBLE_TRY(all.emplace_back(), fetch(index));
-  }
-  {
-    // Whoever reads layers in steps goes on in such steps, at the end from the other end.
-    const std::lock_guard lock(mutex_);
-    const int step = last_layer_ ? layer - *last_layer_ : 1;
-    const int count = int(layers_.size());
-    const int forward = step < 0 ? -1 : 1;
-    const auto next = layers_.find(((layer + forward) % count + count) % count);
-    last_layer_ = layer;
-    ahead_.clear();
-    to_warm_.clear();
-    if (next != layers_.end() && options_.warm_next_layer)
-      for (const size_t index : next->second)
-        if (!cache_.contains(index)) to_warm_.push_back(index);
-  }
-  changed_.notify_all();
+  if (!decoded) return forward_error(decoded.error());
   return all;
 }
 
-void DequantEngine::warm(std::stop_token stop) {
+Status DequantEngine::decode_missing(std::vector<Missing> missing, std::vector<Decoded>& all) {
+  const std::lock_guard turn(decoding_);
+  const TensorView* next = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    // Another call may have decoded it while this one waited for its turn.
+    stats_.hits += std::erase_if(
+        missing, [&](const Missing& m) { return (all[m.at] = alive_[m.index].lock()) != nullptr; });
+    stats_.misses += missing.size();
+    if (!missing.empty()) next = send_for_next(missing);
+  }
+  std::vector<std::shared_ptr<DecodeWork>> works;
+  for (const Missing& m : missing) {
+    const TensorView& tensor = file_->tensors()[m.index];
+    if (m.work) {
+      works.push_back(m.work);
+      continue;
+    }
+    NIBBLE_TRY(auto room, DecodedTensor::allocate(tensor, options_.format));
+    works.push_back(std::make_shared<DecodeWork>(std::move(room)));
+    file_->prefetch(tensor);
+  }
+  if (next) file_->prefetch(*next);
+  if (!works.empty()) NIBBLE_CHECK_OK(decode_together(pool_, works, next));
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < missing.size(); ++i) {
+    const Decoded decoded = works[i]->out();
+    all[missing[i].at] = decoded;
+    alive_[missing[i].index] = decoded;
+    stats_.bytes_decoded += decoded->bytes.size();
+    cache_.insert(missing[i].index, decoded, decoded->bytes.size());
+  }
+  return {};
+}
+
+// Settles whether what was sent for last time came, and says what to send for now: the next of the file.
+const TensorView* DequantEngine::send_for_next(std::span<const Missing> missing) {
+  if (sent_for_) {
+    const bool came = std::ranges::find(missing, *sent_for_, &Missing::index) != missing.end();
+    ++(came ? stats_.prefetch_used : stats_.prefetch_wasted);
+  }
+  sent_for_.reset();
+  const size_t next = missing.back().index + 1;
+  if (next >= file_->tensors().size() || resident(next)) return nullptr;
+  sent_for_ = next;
+  ++stats_.prefetched;
+  return &file_->tensors()[next];
+}
+
+Result<DequantEngine::Decoded> DequantEngine::tensor(std::string_view name) {
+  const TensorView* found = file_->find_tensor(name);
+  if (!found) return fail(ErrorKind::kNotFound, file_->path(), ": no tensor ", name);
+  const auto index = size_t(found - file_->tensors().data());
+  NIBBLE_TRY(auto fetched, fetch({&index, 1}));
+  return std::move(fetched[0]);
+}
+
+Result<std::vector<DequantEngine::Decoded>> DequantEngine::layer(int layer) {
+  const auto indices = pattern_.layer(layer);
+  if (indices.empty()) return fail(ErrorKind::kNotFound, file_->path(), ": no tensors of layer ", layer);
+  return fetch(indices);
+}
+
+// The background thread turns to what is expected now; what was decoded for an earlier guess goes.
+void DequantEngine::follow_pattern() {
+  const std::vector<size_t> expected = pattern_.expected();
+  const auto wanted = [&](size_t index) { return std::ranges::find(expected, index) != expected.end(); };
+  std::erase_if(ahead_, [&](const auto& ready) {
+    if (wanted(ready.first)) return false;
+    ahead_bytes_ -= bytes_of(ready.first);
+    ++stats_.warmed_wasted;
+    return true;
+  });
+  if (warming_ && !joined_ && !wanted(*warming_)) abandon_ = true;
+  to_warm_.clear();
+  for (const size_t index : expected)
+    if (!resident(index) && warming_ != index && bytes_of(index) <= ahead_limit_) to_warm_.push_back(index);
+}
+
+bool DequantEngine::can_warm() const {
+  return !to_warm_.empty() && ahead_bytes_ + bytes_of(to_warm_.front()) <= ahead_limit_;
+}
+
+void DequantEngine::warm(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [&] { return !to_warm_.empty(); }) && !stop.stop_requested()) {
+  while (changed_.wait(lock, stop, [&] { return can_warm(); }) && !stop.stop_requested()) {
     const size_t index = to_warm_.front();
-    warming_ = true;
+    to_warm_.erase(to_warm_.begin());
+    const TensorView* after = to_warm_.empty() ? nullptr : &file_->tensors()[to_warm_.front()];
+    // An error is told to whoever asks for the tensor.
+    auto room = DecodedTensor::allocate(file_->tensors()[index], options_.format);
+    if (!room) continue;
+    const auto work = std::make_shared<DecodeWork>(*std::move(room));
+    warming_ = index, warming_work_ = work;
+    abandon_ = joined_ = false;
+    ahead_bytes_ += bytes_of(index);
     lock.unlock();
     file_->prefetch(file_->tensors()[index]);
-    Result<Decoded> decoded = decode(index, nullptr);
+    if (after) file_->prefetch(*after);
+    work->take_part([&] { return !abandon_ && !stop.stop_requested(); });
     lock.lock();
-    warming_ = false;
-    // The wish may have changed meanwhile; a tensor that cannot be decoded is reported to who asks for it.
-    const auto wish = std::ranges::find(to_warm_, index);
-    if (wish != to_warm_.end()) {
-      to_warm_.erase(wish);
-      if (decoded) {
-        stats_.bytes_decoded += (*decoded)->bytes.size();
-        ++stats_.warmed;
-        ahead_[index] = *std::move(decoded);
-      }
+    warming_.reset(), warming_work_.reset();
+    ++stats_.warmed;
+    if (!joined_ && !abandon_ && work->finished() && work->wait()) {
+      stats_.bytes_decoded += bytes_of(index);
+      ahead_[index] = work->out();
+      alive_[index] = work->out();
+    } else {
+      ahead_bytes_ -= bytes_of(index);
+      ++(joined_ ? stats_.warmed_used : stats_.warmed_wasted);
     }
     changed_.notify_all();
   }
@@ -173,7 +203,7 @@ void DequantEngine::warm(std::stop_token stop) {
 
 void DequantEngine::wait_for_warming() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return to_warm_.empty() && !warming_; });
+  changed_.wait(lock, [&] { return !can_warm() && !warming_; });
 }
 
 DequantStats DequantEngine::stats() const {
@@ -181,6 +211,7 @@ DequantStats DequantEngine::stats() const {
   DequantStats stats = stats_;
   stats.evictions = cache_.evictions();
   stats.cached_bytes = cache_.used();
+  stats.ahead_bytes = ahead_bytes_;
   return stats;
 }
 

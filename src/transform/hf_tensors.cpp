@@ -253,7 +253,8 @@ float mean_magnitude(const SafetensorsTensor& source) {
   for (uint64_t at = 0; at < source.values(); at += kStep) {
     values.resize(size_t(std::min(kStep, source.values() - at)));
     decode(source, at, values);
-    for (const float value : values) sum += std::abs(double(value));
+    for (const float value : values)
+      if (std::isfinite(value)) sum += std::abs(double(value));  // others are refused or become zeros
   }
   return std::max(1e-5f, float(sum / double(source.values())));
 }
@@ -271,7 +272,8 @@ Result<std::vector<ConvertedTensor>> plan_hf_tensors(const HfCheckpoint& checkpo
   return TensorPlanner(checkpoint, model, matrices).plan();
 }
 
-TensorRows::TensorRows(const ConvertedTensor& tensor) : tensor_(tensor) {
+TensorRows::TensorRows(const ConvertedTensor& tensor, bool allow_non_finite)
+    : tensor_(tensor), allow_non_finite_(allow_non_finite) {
   if (tensor.ternary) magnitude_ = mean_magnitude(*tensor.source);
 }
 
@@ -280,11 +282,11 @@ bool TensorRows::verbatim() const {
          tensor_.format->id == *tensor_.source->type->format;
 }
 
-Status TensorRows::read(uint64_t first_row, std::span<float> values) const {
+Result<uint64_t> TensorRows::read(uint64_t first_row, std::span<float> values) const {
   const uint64_t length = tensor_.pair_heads > 0 && tensor_.dims.size() == 1 ? 1 : tensor_.dims[0];
   if (!tensor_.source) {
     std::copy_n(tensor_.computed.begin() + ptrdiff_t(first_row * length), values.size(), values.begin());
-    return {};
+    return 0;
   }
   if (tensor_.pair_heads == 0) {
     decode(*tensor_.source, first_row * length, values);
@@ -299,15 +301,21 @@ Status TensorRows::read(uint64_t first_row, std::span<float> values) const {
              values.subspan(i * length, length));
     }
   }
-  if (const auto bad = find_not_finite(values))
-    return fail(ErrorKind::kBadFile, tensor_.file->path(), ": tensor ", quoted(tensor_.source->name),
-                " has the value ", values[*bad], " in row ", first_row + *bad / tensor_.dims[0], ", column ",
-                *bad % tensor_.dims[0], " of its GGUF form; wanted finite weights");
+  uint64_t zeroed = 0;
+  while (const auto bad = find_not_finite(values)) {
+    if (!allow_non_finite_)
+      return fail(ErrorKind::kBadFile, tensor_.file->path(), ": tensor ", quoted(tensor_.source->name),
+                  " has the value ", values[*bad], " in row ", first_row + *bad / tensor_.dims[0], ", column ",
+                  *bad % tensor_.dims[0],
+                  " of its GGUF form; wanted finite weights (--allow-non-finite makes them zeros)");
+    for (float& value : values.subspan(*bad))
+      if (!std::isfinite(value)) value = 0, ++zeroed;
+  }
   for (float& value : values) {
     if (tensor_.ternary) value = std::clamp(std::nearbyint(value / magnitude_), -1.0f, 1.0f) * magnitude_;
     value += tensor_.offset;
   }
-  return {};
+  return zeroed;
 }
 
 }  // namespace nibble

@@ -39,14 +39,16 @@ Result<std::vector<ConvertedTensor>> plan_hf_tensors(const HfCheckpoint& checkpo
 // Rows of a tensor as floats, everything done to them. Made once for each tensor.
 class TensorRows {
  public:
-  explicit TensorRows(const ConvertedTensor& tensor);
-  // `values` is whole rows, from `first_row` on. Errors: a value that is not finite.
-  Status read(uint64_t first_row, std::span<float> values) const;
+  // Values that are not finite become zeros where that is allowed.
+  TensorRows(const ConvertedTensor& tensor, bool allow_non_finite);
+  // `values` is whole rows, from `first_row` on. Returns how many became zeros. Errors: a value that is not finite.
+  Result<uint64_t> read(uint64_t first_row, std::span<float> values) const;
   // Whether the rows are the source's bytes, as they are.
   bool verbatim() const;
 
  private:
   const ConvertedTensor& tensor_;
+  const bool allow_non_finite_;
   float magnitude_ = 0;  // of a ternary tensor
 };
 

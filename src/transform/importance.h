@@ -37,6 +37,8 @@ class ImportanceMatrix {
   uint32_t chunks = 0;      // of the text
   uint32_t chunk_size = 0;  // tokens
   std::string dataset;      // where the text came from
+  // Of the tokens and of the model it was made from, so that a resumed run goes on with the same; 0: not known.
+  uint64_t text_hash = 0, model_hash = 0;
 
  private:
   struct Entry {
@@ -54,14 +56,16 @@ struct ImportanceOptions {
   int64_t context = 512;    // tokens of a chunk
   int64_t chunks = 0;       // at most; 0: the whole text
   int64_t save_every = 10;  // chunks
-  bool resume = false;      // go on from the file at `path`, made from the same text
+  bool resume = false;      // go on from the file at `path`, where there is one, made from the same text
   bool special = false;     // text that spells a control token is that token
 };
 
 // Runs the text through the model, chunk by chunk, and saves what it has every few chunks: an interrupted run
-// can be resumed. progress(chunk, chunks) after each.
+// can be resumed. progress(chunk, chunks) after each says whether to go on; if not, what there is is saved and the
+// error is kCancelled. kInvalidArgument: a text shorter than a chunk, a file to resume from that was made from
+// another text, model or chunk length, a `path` that is the model.
 Result<ImportanceMatrix> collect_importance(Engine& engine, std::string_view text, const std::string& dataset,
                                             const ImportanceOptions& options, const std::string& path,
-                                            const std::function<void(int64_t, int64_t)>& progress = {});
+                                            const std::function<bool(int64_t, int64_t)>& progress = {});
 
 }  // namespace nibble

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view kSums = ".in_sum2", kCounts = ".counts";
 constexpr std::string_view kChunkCount = "imatrix.chunk_count", kChunkSize = "imatrix.chunk_size",
-                           kDatasets = "imatrix.datasets";
+                           kDatasets = "imatrix.datasets", kTextHash = "nibble.imatrix.text_hash",
+                           kModelHash = "nibble.imatrix.model_hash";
 
 Status check_sums(std::span<const float> values, const std::string& path, std::string_view name) {
   for (size_t i = 0; i < values.size(); ++i)
@@ -127,6 +128,9 @@ Result<ImportanceMatrix> ImportanceMatrix::load(const std::string& path) {
     return fail(ErrorKind::kBadFile, path, ": is not an importance matrix (no tensor NAME", kSums, ")");
   NIBBLE_TRY(const auto chunks, file.get_uint(kChunkCount));
   NIBBLE_TRY(const auto size, file.get_uint(kChunkSize));
+  NIBBLE_TRY(const auto text, file.get_uint(kTextHash));
+  NIBBLE_TRY(const auto model, file.get_uint(kModelHash));
+  matrix.text_hash = text.value_or(0), matrix.model_hash = model.value_or(0);
   matrix.chunks = uint32_t(std::min<uint64_t>(chunks.value_or(0), UINT32_MAX));
   matrix.chunk_size = uint32_t(std::min<uint64_t>(size.value_or(0), UINT32_MAX));
   if (const auto datasets = file.find(kDatasets); datasets && datasets->is_array() && datasets->size() > 0)
@@ -135,11 +139,14 @@ Result<ImportanceMatrix> ImportanceMatrix::load(const std::string& path) {
 }
 
 Status ImportanceMatrix::save(const std::string& path) const {
+  for (const auto& [name, entry] : entries_) NIBBLE_CHECK_OK(check_sums(entry.sums, path, name));
   NIBBLE_TRY(GgufWriter writer, GgufWriter::create(path));
   writer.set_string("general.type", "imatrix");
   writer.set_strings(kDatasets, std::vector<std::string>{dataset});
   writer.set_uint32(kChunkCount, chunks);
   writer.set_uint32(kChunkSize, chunk_size);
+  if (text_hash != 0) writer.set_uint64(kTextHash, text_hash);
+  if (model_hash != 0) writer.set_uint64(kModelHash, model_hash);
   for (const auto& [name, entry] : entries_) {
     const uint64_t matrices = entry.counts.size();
     const uint64_t sums[] = {entry.sums.size() / matrices, matrices}, counts[] = {1, matrices};

@@ -43,6 +43,7 @@ inline constexpr size_t kMaxOutputParts = 500;
 struct PlannedTensor {
   const TensorView* tensor = nullptr;
   const Format* format = nullptr;          // the input's: copied as it is
+  const Format* unfit = nullptr;           // what was asked for, where the rows are no whole blocks of it
   uint64_t bytes = 0;                      // of the output
   std::span<const float> importance = {};  // (matrices, row_length): see ImportanceMatrix
   bool copied() const { return format == tensor->format; }
@@ -63,6 +64,7 @@ struct QuantizePlan {
   std::vector<OutputPart> parts;  // at least one
   uint64_t values = 0;
   uint64_t input_bytes = 0, output_bytes = 0;  // of the tensors
+  uint64_t unfit = 0;        // tensors that take another format than was asked for
   uint64_t requantized = 0;  // tensors that lose once more: their input is quantized already
   uint64_t file_bytes() const;       // of all parts
   double bits_per_weight() const { return values ? 8.0 * double(output_bytes) / double(values) : 0; }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/quote.h"
+#include "base/atomic_file.h"
 
 namespace nibble {
 namespace {
@@ -34,18 +34,6 @@ Status declare(const PlannedTensor& planned, GgufWriter& writer) {
   return writer.declare_tensor(tensor.name, {tensor.dims, size_t(tensor.rank)}, planned.format->id);
 }
 
-Status refuse_input(const GgufFile& file, const QuantizeOptions& options, const std::string& path) {
-  std::vector<std::string> inputs(file.part_paths().begin(), file.part_paths().end());
-  if (!options.importance.empty()) inputs.push_back(options.importance);
-  for (const std::string& input : inputs) {
-    std::error_code error;
-    if (std::filesystem::equivalent(input, path, error))
-      return fail(ErrorKind::kInvalidArgument, path, ": is the input ", input == path ? "" : input,
-                  "; wanted another file to write");
-  }
-  return {};
-}
-
 }  // namespace
 
 uint64_t QuantizePlan::file_bytes() const {
@@ -67,21 +55,9 @@ std::vector<std::string> output_paths(const QuantizePlan& plan, const std::strin
   return paths;
 }
 
-Result<uint64_t> metadata_bytes(const GgufFile& file, const QuantizePlan& plan) {
-  NIBBLE_TRY(GgufWriter sizes, GgufWriter::layout(uint32_t(file.alignment())));
-  set_keys(file, plan, 0, 1, sizes);
-  // The key that a tensor in another format brings.
-  sizes.set_uint32("general.quantization_version", 2);
-  uint64_t declared = 0;
-  for (const PlannedTensor& planned : plan.tensors) {
-    NIBBLE_CHECK_OK(declare(planned, sizes));
-    declared += (planned.bytes + file.alignment() - 1) / file.alignment() * file.alignment();
-  }
-  return sizes.file_bytes() - declared + plan.tensors.size() * (file.alignment() - 1);
-}
-
 Status lay_out_parts(const GgufFile& file, const QuantizeOptions& options, QuantizePlan& plan) {
   plan.split = options.split();
+  plan.parts.clear();
   uint64_t most_bytes = UINT64_MAX;
   if (!options.split_size.empty()) {
     NIBBLE_TRY(most_bytes, parse_size(options.split_size));
@@ -116,7 +92,9 @@ Result<QuantizeOutput> QuantizeOutput::create(const GgufFile& file, const Quanti
                                               const QuantizeOptions& options, const std::string& path) {
   QuantizeOutput output(plan);
   const std::vector<std::string> paths = output_paths(plan, path);
-  for (const std::string& part : paths) NIBBLE_CHECK_OK(refuse_input(file, options, part));
+  std::vector<std::string> inputs(file.part_paths().begin(), file.part_paths().end());
+  if (!options.importance.empty()) inputs.push_back(options.importance);
+  for (const std::string& part : paths) NIBBLE_CHECK_OK(refuse_to_replace(inputs, part));
   for (size_t i = 0; i < paths.size(); ++i) {
     NIBBLE_TRY(GgufWriter writer, GgufWriter::create(paths[i], uint32_t(file.alignment())));
     set_keys(file, plan, i, paths.size(), writer);

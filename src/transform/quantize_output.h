@@ -11,12 +11,9 @@
 
 namespace nibble {
 
-// Fills plan.parts, by the bounds of the options. kInvalidArgument: a bound that is no size; kLimit: more than
+// Fills plan.parts with their exact sizes, by the bounds of the options. kInvalidArgument: a bound that is no size; kLimit: more than
 // kMaxOutputParts.
 Status lay_out_parts(const GgufFile& file, const QuantizeOptions& options, QuantizePlan& plan);
-
-// Bytes of the output beside its tensors, were it one file; padding is counted at its most.
-Result<uint64_t> metadata_bytes(const GgufFile& file, const QuantizePlan& plan);
 
 class QuantizeOutput {
  public:

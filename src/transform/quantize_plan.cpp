@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdio>
 
 #include "base/checked.h"
 #include "base/quote.h"
@@ -22,7 +24,9 @@ Result<std::vector<Override>> parse_overrides(const QuantizeOptions& options) {
     const size_t equals = text.rfind('=');
     if (equals == std::string::npos || equals == 0)
       return fail(ErrorKind::kInvalidArgument, "tensor override ", quoted(text), "; wanted PATTERN=FORMAT");
-    NIBBLE_TRY(const Format* format, find_format(std::string_view(text).substr(equals + 1)));
+    const auto known = find_format(std::string_view(text).substr(equals + 1));
+    if (!known) return fail(known.error().kind, "tensor override ", quoted(text), ": ", known.error().message);
+    const Format* format = *known;
     if (!format->stores_weights)
       return fail(ErrorKind::kInvalidArgument, "tensor override ", quoted(text), ": ", format->name,
                   " holds activations only");
@@ -61,9 +65,12 @@ TensorShape shape_of(const TensorView& tensor) { return {tensor.name, {tensor.di
 
 bool is_float(const Format& format) { return format.activation == ActivationKind::kFloat; }
 
-Status set_format(PlannedTensor& planned, const Format& format) {
-  planned.format = &format;
-  NIBBLE_TRY(planned.bytes, format_bytes(format, planned.tensor->values()));
+// The format, or where its blocks do not fit the rows the next that fits.
+Status set_format(PlannedTensor& planned, FormatId wanted) {
+  const FormatId fitting = format_fitting_row(wanted, planned.tensor->row_length());
+  planned.format = &format_of(fitting);
+  if (fitting != wanted) planned.unfit = &format_of(wanted);
+  NIBBLE_TRY(planned.bytes, format_bytes(*planned.format, planned.tensor->values()));
   return {};
 }
 
@@ -72,6 +79,7 @@ void add_totals(QuantizePlan& plan) {
     plan.values += planned.tensor->values();
     plan.input_bytes += planned.tensor->bytes.size();
     plan.output_bytes += planned.bytes;
+    plan.unfit += planned.unfit != nullptr;
     if (!planned.copied() && !is_float(*planned.tensor->format)) ++plan.requantized;
   }
 }
@@ -80,24 +88,53 @@ bool has_target(const QuantizeOptions& options) {
   return options.bits_per_weight > 0 || !options.size.empty();
 }
 
-// What a target leaves for the tensors, and what the file has beside them where it counts.
-Result<Budget> budget_of(const GgufFile& file, const QuantizeOptions& options, const QuantizePlan& plan) {
-  if (options.size.empty()) {
-    double values = 0;
-    for (const TensorView& tensor : file.tensors()) values += double(tensor.values());
-    return Budget{uint64_t(values * options.bits_per_weight / 8), 0};
+std::string two_decimals(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", x);
+  return text;
+}
+
+// Formats of the tensors at `open` for the target, and the parts that come of them. kInvalidArgument, with the
+// smallest size possible, when that is too large.
+Status meet_target(const GgufFile& file, const QuantizeOptions& options, std::span<const size_t> open,
+                   const RecipeFacts& facts, ThreadPool& pool, QuantizePlan& plan) {
+  uint64_t size = 0;
+  if (!options.size.empty()) {
+    NIBBLE_TRY(size, parse_size(options.size));
   }
-  NIBBLE_TRY(const uint64_t size, parse_size(options.size));
-  NIBBLE_TRY(const uint64_t rest, metadata_bytes(file, plan));
-  return Budget{size - std::min(size, rest), rest, size};
+  NIBBLE_TRY(const FormatChoices choices, FormatChoices::measure(plan.tensors, open, facts, pool));
+  const uint64_t smallest = choices.smallest();
+  double values = 0;
+  for (const TensorView& tensor : file.tensors()) values += double(tensor.values());
+  // Rounded up: what is said to be possible is.
+  const std::string bits = two_decimals(std::ceil(800 * double(smallest) / values) / 100);
+  if (options.size.empty()) {
+    const auto target = uint64_t(values * options.bits_per_weight / 8);
+    if (smallest > target)
+      return fail(ErrorKind::kInvalidArgument, "target of ", two_decimals(options.bits_per_weight),
+                  " bits per weight; the smallest possible is ", bits);
+    choices.choose(plan.tensors, target);
+    return lay_out_parts(file, options, plan);
+  }
+  // Headers and padding are part of the size, and of several parts each has its own: the layout tells.
+  uint64_t tensors = choices.choose(plan.tensors, smallest);
+  NIBBLE_CHECK_OK(lay_out_parts(file, options, plan));
+  const uint64_t smallest_files = plan.file_bytes();
+  if (smallest_files > size)
+    return fail(ErrorKind::kInvalidArgument, "target of ", size, " bytes; the smallest possible is ", smallest_files,
+                " (", two_decimals(std::ceil(100 * double(smallest_files) / (1 << 20)) / 100), " MiB, ", bits,
+                " bits per weight)");
+  for (uint64_t budget = size - (smallest_files - smallest);;) {
+    tensors = choices.choose(plan.tensors, budget);
+    NIBBLE_CHECK_OK(lay_out_parts(file, options, plan));
+    if (plan.file_bytes() <= size) return {};
+    budget = std::max(smallest, tensors - std::min(tensors, plan.file_bytes() - size));
+  }
 }
 
 Result<const Recipe*> recipe_of(const QuantizeOptions& options) {
   auto recipe = find_recipe(options.recipe);
-  if (recipe) return recipe;
-  // A format of the field that nibble cannot write says more by its own error.
-  const auto format = find_format(options.recipe);
-  if (!format && format.error().kind == ErrorKind::kUnsupported) return forward_error(format.error());
+  if (recipe || recipe.error().kind != ErrorKind::kInvalidArgument) return recipe;
   return fail(recipe.error().kind, recipe.error().message, ", or ", kCopyRecipe);
 }
 
@@ -175,7 +212,7 @@ Result<uint64_t> parse_size(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit = text.substr(size_t(end - text.data()));
   for (const Unit& known : kUnits)
-    if (error == std::errc() && unit == known.name && number > 0 && number * known.bytes < 1e18)
+    if (error == std::errc() && unit == known.name && number > 0 && number * known.bytes <= 1e18)
       return uint64_t(number * known.bytes);
   return fail(ErrorKind::kInvalidArgument, "size ", quoted(text),
               "; wanted a positive number, at most 10^18 bytes, and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB");
@@ -185,7 +222,7 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   NIBBLE_TRY(const std::vector<Override> overrides, parse_overrides(options));
   const bool target = has_target(options);
   if (options.recipe.empty() && !target)
-    return fail(ErrorKind::kInvalidArgument, "no recipe; wanted one (Q4_K_M, ...) or a target size");
+    return fail(ErrorKind::kInvalidArgument, "no recipe; wanted one (Q4_K_M, ...) or a target: --size, or --bpw above 0");
   if (!options.recipe.empty() && target)
     return fail(ErrorKind::kInvalidArgument, "recipe ", options.recipe,
                 " and a target size: wanted one of them");
@@ -212,20 +249,19 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   for (const Override& rule : overrides) rules.add(rule.pattern);
   std::vector<size_t> open;  // tensors whose format the target decides
   for (const TensorView& tensor : file.tensors()) {
-    PlannedTensor planned{&tensor, tensor.format, tensor.bytes.size()};
+    PlannedTensor planned{.tensor = &tensor, .format = tensor.format, .bytes = tensor.bytes.size()};
     if (plan.importance) {
       NIBBLE_TRY(planned.importance, plan.importance->weights(tensor));
     }
     const bool kept = keep.match(tensor, true).has_value();
     const std::optional<size_t> rule = rules.match(tensor, tensor.rank >= 2);
     if (rule && !kept) {
-      const FormatId wanted = overrides[*rule].format->id;
-      NIBBLE_CHECK_OK(set_format(planned, format_of(format_fitting_row(wanted, tensor.row_length()))));
+      NIBBLE_CHECK_OK(set_format(planned, overrides[*rule].format->id));
     } else if (!kept && !plan.copy && may_quantize(shape_of(tensor))) {
       if (target) {
         open.push_back(plan.tensors.size());
       } else {
-        NIBBLE_CHECK_OK(set_format(planned, format_of(recipe_format(*plan.recipe, facts, shape_of(tensor)))));
+        NIBBLE_CHECK_OK(set_format(planned, wanted_format(*plan.recipe, facts, shape_of(tensor))));
       }
     }
     plan.tensors.push_back(planned);
@@ -233,11 +269,11 @@ Result<QuantizePlan> plan_quantize(const GgufFile& file, const QuantizeOptions& 
   NIBBLE_CHECK_OK(rules.check(file));
   NIBBLE_CHECK_OK(keep.check(file));
   if (target) {
-    NIBBLE_TRY(const Budget budget, budget_of(file, options, plan));
-    NIBBLE_CHECK_OK(choose_formats(plan.tensors, open, facts, budget, pool));
+    NIBBLE_CHECK_OK(meet_target(file, options, open, facts, pool, plan));
+  } else {
+    NIBBLE_CHECK_OK(lay_out_parts(file, options, plan));
   }
   add_totals(plan);
-  NIBBLE_CHECK_OK(lay_out_parts(file, options, plan));
   return plan;
 }
 

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <optional>
 
+#include "base/quote.h"
+
 namespace nibble {
 
 // Exceptions to the base format. Every field is the format of the named tensors in the layers of a condition.
@@ -79,6 +81,13 @@ constexpr Recipe kRecipes[] = {
 };
 // clang-format on
 
+// Mixes of the field whose names are not those of their formats.
+struct CodebookMix {
+  std::string_view name;
+  uint32_t format;
+};
+constexpr CodebookMix kCodebookMixes[] = {{"IQ2_M", 22}, {"IQ3_XS", 21}, {"IQ3_M", 21}};
+
 bool more_bits(uint32_t layer, uint32_t layers) {
   return layer < layers / 8 || layer >= 7 * layers / 8 ||
          (layer >= layers / 8 && (layer - layers / 8) % 3 == 2);
@@ -141,7 +150,7 @@ F ffn_down_format(const Recipe& recipe, const RecipeFacts& facts, uint32_t layer
 
 bool is_float(F format) { return format == F::kF32 || format == F::kF16 || format == F::kBF16; }
 
-F wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
+F format_by_role(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
   const std::string_view name = tensor.name;
   const bool embedding = name == "token_embd.weight";
   if (is_head(name, facts)) return recipe.output.value_or(recipe.base);
@@ -175,7 +184,15 @@ Result<const Recipe*> find_recipe(std::string_view name) {
     if (same_name(recipe.name, name)) return &recipe;
     known += concat(known.empty() ? "" : " ", recipe.name);
   }
-  return fail(ErrorKind::kInvalidArgument, "recipe ", name, "; wanted one of ", known);
+  // Formats of the field that nibble cannot write, and mixes around them, say more by their own error.
+  for (const CodebookMix& mix : kCodebookMixes)
+    if (same_name(mix.name, name)) {
+      const auto format = find_format(mix.format);
+      return fail(format.error().kind, "recipe ", mix.name, ": ", format.error().message);
+    }
+  const auto format = find_format(name);
+  if (!format && format.error().kind == ErrorKind::kUnsupported) return forward_error(format.error());
+  return fail(ErrorKind::kInvalidArgument, "recipe ", quoted(name), "; wanted one of ", known);
 }
 
 std::string_view recipe_name(const Recipe& recipe) { return recipe.name; }
@@ -224,8 +241,11 @@ bool is_head(std::string_view name, const RecipeFacts& facts) {
   return name == "output.weight" || (facts.tied_output && name == "token_embd.weight");
 }
 
+FormatId wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
+  return may_quantize(tensor) ? format_by_role(recipe, facts, tensor) : F::kF32;
+}
+
 FormatId recipe_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor) {
-  if (!may_quantize(tensor)) return F::kF32;
   return format_fitting_row(wanted_format(recipe, facts, tensor), tensor.dims[0]);
 }
 

@@ -45,8 +45,10 @@ bool may_quantize(const TensorShape& tensor);
 // Whether the logits come from this tensor: output.weight, or the embedding that serves as the head.
 bool is_head(std::string_view name, const RecipeFacts& facts);
 
-// The format the recipe gives this tensor, fallbacks for odd row lengths included. F32 where may_quantize()
-// is false.
+// The format the recipe gives this tensor, whatever its row length. F32 where may_quantize() is false.
+FormatId wanted_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor);
+
+// The same with fallbacks for odd row lengths.
 FormatId recipe_format(const Recipe& recipe, const RecipeFacts& facts, const TensorShape& tensor);
 
 // The format itself, or the one that takes its place where `row_length` is not a whole number of its blocks.

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "kernels/kernels.h"
+#include "surfaces/file_text.h"
 #include "surfaces/json_check.h"
 #include "surfaces/subprocess.h"
 #include "surfaces/temporary_folder.h"
@@ -33,12 +33,6 @@ class Stories : public testing::Test {
     return run_nibble(words, "", environment);
   }
 };
-
-std::string read_file(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 TEST(Cli, VersionAndHelp) {
   const Finished version = run_nibble({"--version"});

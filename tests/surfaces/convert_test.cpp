@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -13,10 +14,12 @@
 #include "model/model.h"
 #include "subprocess.h"
 #include "support/reference_forward.h"
+#include "surfaces/file_text.h"
 #include "surfaces/json_check.h"
 #include "temporary_folder.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary_reader.h"
+#include "transform/convert.h"
 
 namespace nibble {
 namespace {
@@ -44,11 +47,6 @@ const TemporaryFolder* written_models() {
   if (!models)                                                                                         \
   GTEST_SKIP() << "python3 with numpy is missing (apt-get install python3-numpy): nothing writes the " \
                   "directories to convert"
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<int32_t> numbers(const std::string& text) {
   std::istringstream stream(text);
@@ -115,6 +113,45 @@ TEST_P(Convert, ComputesWhatTheLibraryDoes) {
     EXPECT_EQ(tokenizer->encode(text), numbers(wanted)) << '"' << text << '"';
   }
   EXPECT_GE(texts, 4);
+}
+
+TEST(ConvertStopped, LeavesTheOldFileAndNothingElse) {
+  MODELS_OR_SKIP(models);
+  const TemporaryFolder folder;
+  std::ofstream(folder.file("out.gguf")) << "old";
+  const auto plan = plan_convert(models->file("m/llama/hf"), {});
+  ASSERT_TRUE(plan) << plan.error().message;
+  ThreadPool pool(1);
+  for (const bool go_on : {false, true}) {
+    int calls = 0;
+    const auto bytes = run_convert(*plan, folder.file("out.gguf"), pool, [&](const ConvertProgress&) {
+      return ++calls < 3 || go_on;
+    });
+    EXPECT_EQ(bytes.has_value(), go_on);
+    if (!bytes) EXPECT_EQ(bytes.error().kind, ErrorKind::kCancelled);
+    if (!bytes) EXPECT_EQ(read_file(folder.file("out.gguf")), "old");
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.file("")), {}), 1);
+  }
+}
+
+TEST(ConvertNotFinite, IsRefusedByNameOrMadeZeroWhereAllowed) {
+  MODELS_OR_SKIP(models);
+  const TemporaryFolder folder;
+  const std::string hf = folder.file("hf"), out = folder.file("out.gguf");
+  std::filesystem::copy(models->file("m/llama/hf"), hf);
+  // All ones is a NaN in every type.
+  std::fstream weights(hf + "/model-00002-of-00003.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+  weights.seekp(-4, std::ios::end).write("\xff\xff\xff\xff", 4);
+  weights.close();
+  const Finished refused = run_nibble({"convert", hf, out});
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_TRUE(holds(refused.err, "has the value nan in row ") || holds(refused.err, "has the value -nan in row "))
+      << refused.err;
+  EXPECT_TRUE(holds(refused.err, "--allow-non-finite")) << refused.err;
+  EXPECT_FALSE(std::filesystem::exists(out));
+  const Finished allowed = run_nibble({"convert", hf, out, "--allow-non-finite"});
+  EXPECT_EQ(allowed.code, 0) << allowed.err;
+  EXPECT_TRUE(holds(allowed.err, "values were not finite and became zeros")) << allowed.err;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Convert,

@@ -22,6 +22,9 @@ said=$("$folder/build/hello" "$folder/model.gguf" Hello; echo .)
 said=$("$folder/build/hello_c" "$folder/model.gguf" Hello; echo .)
 [ "$said" = "${expected%.}
 ." ] || fail "the C example" "$said"
+said=$("$folder/build/weights" "$folder/model.gguf" 2>"$folder/ahead" | wc -l)
+[ "$said" = 8 ] || { echo "weights printed $said lines, wanted one for each of 8 layers"; exit 1; }
+grep -q "decoded ahead" "$folder/ahead"
 if "$folder/build/hello_c" "$folder/none.gguf" 2>"$folder/error"; then fail "the C example" "nothing wrong with a missing file"; fi
 grep -q none.gguf "$folder/error"
 

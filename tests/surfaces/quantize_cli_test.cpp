@@ -136,8 +136,13 @@ TEST_F(QuantizeCli, MistakesAreToldAndWriteNothing) {
            Mistake{{"quantize", model(), out, "--size", "-5GiB"}, 2, "-5GiB"},
            Mistake{{"quantize", model(), out, "--size", "1e40GiB"}, 2, "1e40GiB"},
            Mistake{{"quantize", model(), out, "--size", "4 GiBs"}, 2, "4 GiBs"},
-           Mistake{{"quantize", model(), out, "IQ2_XS"}, 6, "IQ2_XS"},
-           Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "ffn=IQ2_XS"}, 6, "IQ2_XS"},
+           Mistake{{"quantize", model(), out, "IQ2_XS"}, 6, "tensor format 17 is IQ2_XS: codebook"},
+           Mistake{{"quantize", model(), out, "iq3_m"}, 6, "recipe IQ3_M: tensor format 21 is IQ3_S: codebook"},
+           Mistake{{"quantize", model(), out, "TL2"}, 6, "tensor format 42 is TL2"},
+           Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "ffn=IQ2_XS"}, 6,
+                   "'ffn=IQ2_XS': tensor format 17 is IQ2_XS: codebook"},
+           Mistake{{"synth", "--shape", "llama-tiny", "--format", "IQ1_S", "-o", out}, 6, "19 is IQ1_S"},
+           Mistake{{"quantize", model(), out, "--bpw", "0"}, 2, "--bpw above 0"},
            Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "ffn=Q8_K"}, 2, "activations"},
            Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "=Q8_0"}, 2, "PATTERN=FORMAT"},
            Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "attn_norm=Q8_0"}, 3, "one dimension"},
@@ -145,6 +150,9 @@ TEST_F(QuantizeCli, MistakesAreToldAndWriteNothing) {
            Mistake{{"quantize", model(), out, "Q4_0", "--split-size", "0"}, 2, "positive"},
            Mistake{{"quantize", model(), out, "Q4_0", "--split-tensors", "-1"}, 2, "--split-tensors"},
            Mistake{{"quantize", model(), "/dev/null", "Q4_0"}, 2, "not a regular file"},
+           Mistake{{"quantize", model(), "-", "Q4_0"}, 2, "stdout"},
+           Mistake{{"imatrix", model(), "-f", text(), "-o", text()}, 2, "is the input"},
+           Mistake{{"imatrix", model(), "-f", text(), "-o", model()}, 2, "is the input"},
            Mistake{{"quantize", model(), out, "--size", "12"}, 2, "12"},
            Mistake{{"quantize", model(), out, "--size", "much"}, 2, "much"},
            Mistake{{"quantize", model(), out, "Q4_0", "--tensor", "nothing=Q8_0"}, 3, "nothing"},
@@ -330,6 +338,22 @@ TEST_F(QuantizeCli, ImatrixIsUsedAndGoesOnWhereItWasKilled) {
   ASSERT_EQ(quantize(plain, {"Q4_K_M", "-q"}).code, 0);
   ASSERT_EQ(quantize(weighted, {"Q4_K_M", "-q", "--imatrix", matrix}).code, 0);
   EXPECT_FALSE(read_file(plain) == read_file(weighted));
+}
+
+TEST_F(QuantizeCli, AnInterruptedImatrixIsSaved) {
+  const std::string matrix = path("m.imatrix");
+  std::string words;
+  for (int i = 0; words.size() < 300000; ++i) words += "some words " + std::to_string(i * i) + ", ";
+  std::ofstream(path("long.txt")) << words;
+  const std::vector<std::string> command = {"imatrix", model(), "-f",    path("long.txt"), "--chunk",
+                                            "64",      "-o",    matrix, "--save-every",   "1"};
+  Subprocess process(command);
+  for (int i = 0; i < 6000 && !fs::exists(matrix); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  process.interrupt();
+  const Finished stopped = process.finish();
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_TRUE(holds(stopped.err, "--resume goes on")) << stopped.err;
+  EXPECT_TRUE(fs::exists(matrix));
 }
 
 TEST_F(QuantizeCli, TheImatrixOfAnotherModelIsRefused) {

@@ -124,6 +124,28 @@ TEST_F(QuantizeSplit, NoPartOfTheInputIsReplaced) {
   EXPECT_TRUE(holds(middle.err, "wanted the first")) << middle.err;
 }
 
+TEST_F(QuantizeSplit, ATargetSizeIsOfAllParts) {
+  const auto written = [](const std::string& size) -> uint64_t {
+    const Finished result = quantize(model(), path("out.gguf"), {"--size", size, "--split-tensors", "1", "-q"});
+    if (result.code != 0) return 0;
+    uint64_t bytes = 0;
+    for (const auto& [name, contents] : files()) bytes += contents.size();
+    return bytes;
+  };
+  const Finished refused = quantize(model(), path("out.gguf"), {"--size", "1", "--split-tensors", "1"});
+  const std::string marker = "smallest possible is ";
+  const size_t at = refused.err.find(marker);
+  ASSERT_NE(at, std::string::npos) << refused.err;
+  const uint64_t smallest = std::stoull(refused.err.substr(at + marker.size()));
+  EXPECT_EQ(written(std::to_string(smallest)), smallest);
+  EXPECT_EQ(written(std::to_string(smallest - 1)), 0u);
+  for (const uint64_t wanted : {smallest + 30000, smallest * 3 / 2}) {
+    const uint64_t bytes = written(std::to_string(wanted));
+    EXPECT_LE(bytes, wanted);
+    EXPECT_GT(bytes, wanted - wanted / 50);
+  }
+}
+
 TEST_F(QuantizeSplit, KilledAtAnyMomentNoMixtureOpens) {
   const std::vector<std::string> bounds = {"--split-tensors", "8", "-q"};
   const auto with = [&](const char* recipe) {

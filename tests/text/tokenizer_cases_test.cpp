@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
+#include "surfaces/file_text.h"
 #include "text/tokenizer.h"
 #include "text/vocabulary_reader.h"
 
@@ -12,11 +12,6 @@ namespace nibble {
 namespace {
 
 const std::string kFolder = std::string(NIBBLE_SHARED_DIR) + "/tokenizers/";
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // Cases stand between lines "__ggml_vocab_test__"; the newline before such a line is not part of a case.
 std::vector<std::string> split_cases(const std::string& text) {

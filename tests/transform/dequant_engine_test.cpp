@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "base/half.h"
 #include "formats/quant_reference.h"
@@ -76,57 +78,121 @@ TEST_F(Dequant, WarmsTheLayerThatComesNext) {
   for (int layer = 0; layer < 8; ++layer) {
     const auto tensors = engine->layer(layer);
     ASSERT_TRUE(tensors) << tensors.error().message;
-    EXPECT_EQ(tensors->size(), 9u);
+    EXPECT_EQ(tensors->size(), engine->layer_size(layer));
     engine->wait_for_warming();
   }
   const DequantStats stats = engine->stats();
   EXPECT_EQ(stats.misses, 9u);  // the first layer's
+  EXPECT_EQ(stats.hits, 63u);
+  EXPECT_EQ(stats.warmed, 63u);
   EXPECT_EQ(stats.warmed_used, 63u);
-  EXPECT_FALSE(engine->layer(8));
-  EXPECT_FALSE(engine->layer(-1));
-  EXPECT_FALSE(engine->tensor("absent"));
-  EXPECT_FALSE(DequantEngine::create(file_, {.format = FormatId::kQ4_0}));
+  EXPECT_EQ(stats.warmed_wasted, 0u);
 }
 
-double hit_rate(uint64_t capacity, const std::vector<int>& accesses) {
-  ReuseCache<int, int> cache(capacity);
-  int hits = 0;
-  for (const int key : accesses) {
-    if (cache.find(key, 1)) {
-      ++hits;
-    } else {
-      cache.insert(key, std::make_shared<const int>(key), 1);
+TEST_F(Dequant, WarmsTheTensorsThatAreAskedForOfEachLayer) {
+  const auto engine = this->engine({.threads = 2});
+  for (int layer = 7; layer >= 0; --layer)
+    for (const char* part : {"attn_q", "ffn_up"}) {
+      ASSERT_TRUE(engine->tensor(concat("blk.", layer, ".", part, ".weight")));
+      engine->wait_for_warming();
     }
-    EXPECT_LE(cache.used(), capacity);
+  const DequantStats stats = engine->stats();
+  // The first guess is upward; once the step down has come twice the rest comes decoded.
+  EXPECT_GE(stats.warmed_used, 10u);
+  EXPECT_LE(stats.misses, 5u);
+  EXPECT_EQ(stats.hits + stats.misses, 16u);
+  EXPECT_EQ(stats.warmed, stats.warmed_used + stats.warmed_wasted + stats.ahead_bytes / (256 << 10));
+}
+
+TEST_F(Dequant, WhatWasWarmedForNothingIsCountedAndGoes) {
+  const auto engine = this->engine({.threads = 2});
+  ASSERT_TRUE(engine->layer(0));
+  engine->wait_for_warming();
+  EXPECT_EQ(engine->stats().warmed, 9u);
+  EXPECT_GT(engine->stats().ahead_bytes, 0u);
+  ASSERT_TRUE(engine->layer(5));
+  engine->wait_for_warming();
+  EXPECT_EQ(engine->stats().warmed_used, 0u);
+  EXPECT_EQ(engine->stats().warmed_wasted, 9u);
+  EXPECT_EQ(engine->stats().ahead_bytes, 0u) << "no guess after a jump";
+}
+
+TEST_F(Dequant, TheLimitHoldsWithWhatIsDecodedAhead) {
+  const uint64_t limit = 4 << 20;  // a layer has 3 MiB of floats: not all of the next one fits
+  const auto engine = this->engine({.cache_bytes = limit, .threads = 2});
+  for (int i = 0; i < 24; ++i) {
+    ASSERT_TRUE(engine->layer(i % 8));
+    const DequantStats stats = engine->stats();
+    EXPECT_LE(stats.cached_bytes + stats.ahead_bytes, limit);
+    if (i % 2) engine->wait_for_warming();
   }
-  return double(hits) / double(accesses.size());
+  EXPECT_GT(engine->stats().warmed_used, 0u);
 }
 
-TEST(ReuseCache, SurvivesCyclicScans) {
-  std::vector<int> cycle;
-  for (int round = 0; round < 50; ++round)
-    for (int key = 0; key < 100; ++key) cycle.push_back(key);
-  // The best any cache can do is its share of the working set.
-  for (const int capacity : {10, 25, 50, 80})
-    EXPECT_NEAR(hit_rate(uint64_t(capacity), cycle), capacity / 100.0 * 0.98, 0.02);
-  EXPECT_NEAR(hit_rate(100, cycle), 0.98, 1e-9);
+TEST_F(Dequant, TellsWhetherPrefetchedTensorsCame) {
+  const auto engine = this->engine({.cache_bytes = 0, .warm_next_layer = false});
+  for (const TensorView& tensor : file_->tensors()) ASSERT_TRUE(engine->tensor(tensor.name));
+  const uint64_t count = file_->tensors().size();
+  EXPECT_EQ(engine->stats().prefetched, count - 1);
+  EXPECT_EQ(engine->stats().prefetch_used, count - 1);
+  EXPECT_EQ(engine->stats().prefetch_wasted, 0u);
+  ASSERT_TRUE(engine->tensor("blk.1.attn_q.weight"));
+  ASSERT_TRUE(engine->tensor("blk.6.attn_q.weight"));
+  EXPECT_EQ(engine->stats().prefetch_wasted, 1u);
 }
 
-TEST(ReuseCache, FollowsAWorkingSetThatMoves) {
-  std::vector<int> accesses;
-  for (int phase = 0; phase < 5; ++phase)
-    for (int round = 0; round < 20; ++round)
-      for (int key = 0; key < 40; ++key) accesses.push_back(phase * 1000 + key);
-  EXPECT_GT(hit_rate(50, accesses), 0.8);
+TEST_F(Dequant, WhatACallerHoldsIsNotDecodedAgain) {
+  const auto engine = this->engine({.cache_bytes = 0, .warm_next_layer = false});
+  const auto held = *engine->tensor("blk.1.attn_q.weight");
+  EXPECT_EQ(*engine->tensor("blk.1.attn_q.weight"), held);
+  EXPECT_EQ(engine->stats().misses, 1u);
+  EXPECT_EQ(engine->stats().cached_bytes, 0u);
 }
 
-TEST(ReuseCache, HotKeysOutliveAScan) {
-  std::vector<int> accesses;
-  for (int i = 0; i < 2000; ++i) {
-    accesses.push_back(i % 10);
-    accesses.push_back(1000 + i);  // never again
+// Callers by tensor and by layer, in all directions, and an engine that goes away at any moment.
+TEST_F(Dequant, ServesManyThreads) {
+  std::vector<std::vector<float>> wanted;
+  for (const TensorView& tensor : file_->tensors()) {
+    ASSERT_TRUE(decode_reference(tensor.format->id, tensor.bytes, wanted.emplace_back(tensor.values())));
   }
-  EXPECT_GT(hit_rate(20, accesses), 0.48);
+  const auto right = [&](const DequantEngine::Decoded& decoded) {
+    return std::ranges::equal(decoded->floats(), wanted[size_t(decoded->source - file_->tensors().data())]);
+  };
+  for (const uint64_t limit : {uint64_t{0}, uint64_t{5} << 20, uint64_t{512} << 20}) {
+    auto engine = this->engine({.cache_bytes = limit, .threads = 2});
+    std::atomic<int> wrong = 0;
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < 4; ++caller)
+      callers.emplace_back([&, caller] {
+        for (int i = 0; i < 20; ++i) {
+          const int layer = caller % 2 ? (7 * caller + i) % 8 : 7 - i % 8;
+          if (caller < 2) {
+            const auto all = engine->layer(layer);
+            for (const auto& decoded : *all) wrong += !right(decoded);
+          } else {
+            wrong += !right(*engine->tensor(concat("blk.", layer, ".ffn_up.weight")));
+          }
+        }
+      });
+    callers.clear();
+    EXPECT_EQ(wrong, 0);
+    const DequantStats stats = engine->stats();
+    EXPECT_EQ(stats.hits + stats.misses, 2u * 20 * 9 + 2 * 20);
+    engine.reset();
+  }
+}
+
+TEST_F(Dequant, GoesAwayWhileWarming) {
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(this->engine({.threads = 2})->layer(i % 8));
+}
+
+TEST_F(Dequant, MistakesAreErrors) {
+  const auto engine = this->engine({});
+  EXPECT_EQ(engine->layer(8).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(engine->layer(-1).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(engine->layer_size(8), 0u);
+  EXPECT_NE(engine->tensor("absent").error().message.find("absent"), std::string::npos);
+  EXPECT_FALSE(DequantEngine::create(file_, {.format = FormatId::kQ4_0}));
 }
 
 }  // namespace

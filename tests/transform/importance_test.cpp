@@ -87,8 +87,39 @@ TEST_F(Importance, ResumesWhereItEnded) {
   ASSERT_EQ(whole.size(), parts.size());
   EXPECT_EQ(whole, parts);
   EXPECT_FALSE(collect_importance(*engine, text_, "t", {.context = 64, .resume = true}, path("parts")));
-  EXPECT_FALSE(collect_importance(*engine, text_, "t", {.context = 100, .resume = true}, path("absent")));
+  const ImportanceOptions resume{.context = 100, .chunks = 4, .resume = true};
+  const auto other_text = collect_importance(*engine, "Other " + text_, "t", resume, path("parts"));
+  ASSERT_FALSE(other_text);
+  EXPECT_NE(other_text.error().message.find("another text"), std::string::npos) << other_text.error().message;
+  EXPECT_FALSE(collect_importance(*engine, text_.substr(0, 300), "t", resume, path("parts")));
+  EXPECT_TRUE(collect_importance(*engine, text_ + " and more of it", "t", resume, path("parts")));
+  EXPECT_TRUE(collect_importance(*engine, text_, "t", resume, path("absent"))) << "nothing there yet: from the start";
+  EXPECT_EQ(sums_of(path("absent"), "blk.3.ffn_down.weight"), whole);
   EXPECT_FALSE(collect_importance(*engine, "short", "t", {.context = 100}, path("short")));
+}
+
+TEST_F(Importance, StoppedItSavesWhatItHas) {
+  const auto engine = this->engine();
+  const ImportanceOptions options{.context = 100, .chunks = 4};
+  const auto stopped = collect_importance(*engine, text_, "t", options, path("m"),
+                                          [](int64_t chunk, int64_t) { return chunk < 3; });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
+  EXPECT_EQ(ImportanceMatrix::load(path("m"))->chunks, 3u);
+  EXPECT_EQ(collect_importance(*engine, text_, "t", options, model_).error().kind, ErrorKind::kInvalidArgument);
+  EXPECT_EQ(collect_importance(*engine, text_, "t", options, path("no") + "/m").error().kind, ErrorKind::kNotFound);
+}
+
+// The shape is the same, the weights are not.
+TEST_F(Importance, ResumesWithTheSameWeightsOnly) {
+  const ImportanceOptions options{.context = 100, .chunks = 1};
+  ASSERT_TRUE(collect_importance(*this->engine(), text_, "t", options, path("m")));
+  ThreadPool pool(2);
+  ASSERT_TRUE(write_synthetic_model({.shape = "llama-tiny", .format = "F16", .seed = 7}, model_, pool));
+  const auto resumed = collect_importance(*this->engine(), text_, "t",
+                                          {.context = 100, .chunks = 2, .resume = true}, path("m"));
+  ASSERT_FALSE(resumed);
+  EXPECT_NE(resumed.error().message.find("another model"), std::string::npos) << resumed.error().message;
 }
 
 TEST_F(Importance, OfAnotherModelIsRefused) {

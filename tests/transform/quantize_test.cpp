@@ -55,6 +55,20 @@ class Quantize : public testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(Quantize, RowsThatDoNotFitTakeTheNextFormatAndAreCounted) {
+  const GgufFile file = *GgufFile::open(single(std::vector<float>(96 * 4, 1.0f), 96));
+  for (const QuantizeOptions& options :
+       {QuantizeOptions{.recipe = "Q4_K"}, QuantizeOptions{.recipe = "Q8_0", .overrides = {"ffn_up=Q4_K"}}}) {
+    const auto plan = plan_quantize(file, options, pool_);
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_EQ(plan->tensors[0].format->id, FormatId::kQ5_0);
+    ASSERT_TRUE(plan->tensors[0].unfit);
+    EXPECT_EQ(plan->tensors[0].unfit->id, FormatId::kQ4_K);
+    EXPECT_EQ(plan->unfit, 1u);
+  }
+  EXPECT_EQ(plan_quantize(file, {.recipe = "Q8_0"}, pool_)->unfit, 0u);
+}
+
 TEST_F(Quantize, WritesTheFormatsOfTheRecipe) {
   const std::string in = synthetic("llama-tiny", "F16"), out = path("out.gguf");
   ASSERT_TRUE(quantized(in, out, {.recipe = "Q4_K_M"}));

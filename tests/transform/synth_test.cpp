@@ -4,20 +4,15 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "formats/gguf.h"
 #include "formats/quant_reference.h"
 #include "model/weights.h"
+#include "surfaces/file_text.h"
 #include "transform/random_weights.h"
 
 namespace nibble {
 namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string temporary(const char* name) {
   return (std::filesystem::path(testing::TempDir()) / (std::to_string(getpid()) + name)).string();
