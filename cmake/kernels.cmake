@@ -21,23 +21,20 @@ set(isa_list "")
 foreach(row IN LISTS isas)
   separate_arguments(row UNIX_COMMAND "${row}")
   list(POP_FRONT row name header)
-  add_library(nibble_kernels_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target.cpp)
-  target_include_directories(nibble_kernels_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
   # Kernels index with ints of known range, a table may leave a helper unused on some ISA, and g++ 12 warns falsely about
-  # uninitialized values in its own intrinsics.
-  target_compile_options(nibble_kernels_${name} PRIVATE -O3 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
-    -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
-  target_compile_definitions(nibble_kernels_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
-    NIBBLE_ISA_NAME="${name}" NIBBLE_ISA_TABLE=kernel_table_${name})
-  target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_kernels_${name}>)
-  # The encoders on their own: whoever changes one of the two does not wait for the other.
-  add_library(nibble_encode_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target_encode.cpp)
-  target_include_directories(nibble_encode_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-  target_compile_options(nibble_encode_${name} PRIVATE -O2 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
-    -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
-  target_compile_definitions(nibble_encode_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
-    NIBBLE_ISA_ENCODE=encode_blocks_${name})
-  target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_encode_${name}>)
+  # uninitialized values in its own intrinsics. Three objects: whoever changes one of them does not wait for the others.
+  foreach(part "kernels target -O3" "encode target_encode -O2" "decode target_decode -O3")
+    separate_arguments(part)
+    list(POP_FRONT part object source optimize)
+    add_library(nibble_${object}_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/${source}.cpp)
+    target_include_directories(nibble_${object}_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_compile_options(nibble_${object}_${name} PRIVATE ${optimize} -fno-math-errno -fno-trapping-math -Wno-psabi
+      -Wno-conversion -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
+    target_compile_definitions(nibble_${object}_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
+      NIBBLE_ISA_NAME="${name}" NIBBLE_ISA_TABLE=kernel_table_${name} NIBBLE_ISA_ENCODE=encode_blocks_${name}
+      NIBBLE_ISA_DECODE=decode_kernels_${name})
+    target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_${object}_${name}>)
+  endforeach()
   string(APPEND isa_list "NIBBLE_ISA(${name})\n")
 endforeach()
 file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/generated/kernels/isa_list.inc CONTENT "${isa_list}")

@@ -7,8 +7,6 @@
 #include <new>
 #include <utility>
 
-#include "formats/quant_reference.h"
-
 namespace nibble {
 
 AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
@@ -225,10 +223,9 @@ void Driver::attention(std::span<const AttentionArgs> spans) {
 }
 
 void Driver::decode_row(const TensorView& weights, int64_t row, float* out) {
-  const auto values = std::span(out, size_t(weights.row_length()));
-  const auto bytes = weights.bytes.subspan(size_t(row) * weights.row_bytes(), weights.row_bytes());
-  // Whole blocks of a format with a kernel: the only error left would be a bug here.
-  [[maybe_unused]] const Status status = decode_reference(weights.format->id, bytes, values);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(weights.bytes.data()) + size_t(row) * weights.row_bytes();
+  const auto blocks = int64_t(weights.row_length() / weights.format->block_values);
+  kernels().decode->f32[weights.format - kFormats](bytes, blocks, tensor_scale(weights), out);
 }
 
 }  // namespace nibble

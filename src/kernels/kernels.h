@@ -85,11 +85,20 @@ __attribute__((always_inline)) inline constexpr int64_t attention_partial_floats
 enum class RopeKind : uint8_t { kNone, kAdjacentPairs, kHalves };  // NORM and NEOX in the field's terms
 enum class Activation : uint8_t { kSilu, kGelu, kReluSquared };    // gelu is the tanh form
 
+// Blocks of a format as numbers. `out` has the values of `blocks` blocks, of the type in the member's name, of any alignment: f32 is
+// bit-equal to decode_reference (formats/quant_reference.h), f16 and bf16 are that rounded to nearest even, NaN kept. tensor_scale: I2_S.
+struct DecodeKernels {
+  using Decode = void (*)(const uint8_t* in, int64_t blocks, float tensor_scale, void* out);
+  Decode f32[kFormatCount], f16[kFormatCount], bf16[kFormatCount];  // by format_index(), for every format
+};
+
 struct KernelTable {
   const char* name;  // "scalar", "avx2", "avxvnni", "avx512", "amx", "neon_dot", "neon_i8mm"
 
   // By format_index(); null where a format has no kernel (activation-only formats).
   void (*matmul[kFormatCount])(const MatmulArgs&);
+
+  const DecodeKernels* decode;
 
   // Quantizes one column of `length` values: s = amax / 127 per group, code = round_to_even(x / s). kPerRow uses
   // s = max(amax, 1e-5) / 127. Non-finite values must not reach it.

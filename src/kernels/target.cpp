@@ -8,10 +8,11 @@
 namespace nibble {
 static_assert(Vocabulary<Isa>);
 
+extern const DecodeKernels NIBBLE_ISA_DECODE;  // target_decode.cpp
 extern const KernelTable NIBBLE_ISA_TABLE;
 constinit const KernelTable NIBBLE_ISA_TABLE = {
-    NIBBLE_ISA_NAME, NIBBLE_MATMULS, quantize_column, rms_norm, layer_norm, add,     scale, scale_add,  softcap,
-    gated,           rope,           kv_store,        attention, attention_merge, softmax,   nibble::max,
+    NIBBLE_ISA_NAME, NIBBLE_MATMULS, &NIBBLE_ISA_DECODE, quantize_column, rms_norm, layer_norm, add,   scale, scale_add, softcap,
+    gated,           rope,           kv_store,           attention,       attention_merge, softmax, nibble::max,
     stream_read, peak_dot, peak_fma,
 };
 }  // namespace nibble

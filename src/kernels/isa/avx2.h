@@ -14,6 +14,7 @@ struct Isa {
   static constexpr int kSignedBias = 0;
 #endif
   static constexpr int kPeakAccumulators = 6;
+  static constexpr bool kHasLookup16 = false;
   static constexpr int kMaxRowColumns = 3, kTilePanels = 1, kTileColumns = 2;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
   static constexpr int kAttentionRows = 2, kAttentionVectors = 2;
@@ -88,6 +89,19 @@ struct Isa {
     for (int i = 0; i < n; ++i) copy[i] = p[i];
     return load_bf16(copy);
   }
+  static NIBBLE_INLINE __m256i to_bf16(__m256 x) {
+    const __m256i bits = _mm256_castps_si256(x), half = _mm256_srli_epi32(bits, 16);
+    const __m256i tie = _mm256_add_epi32(_mm256_and_si256(half, _mm256_set1_epi32(1)), _mm256_set1_epi32(0x7FFF));
+    const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, tie), 16);
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_blendv_epi8(rounded, _mm256_or_si256(half, _mm256_set1_epi32(0x40)), nan);
+  }
+  static NIBBLE_INLINE void store_bf16(uint16_t* p, F32 x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(_mm256_packus_epi32(to_bf16(x.a), to_bf16(x.b)), 0xD8));
+  }
+  static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) {
+    return {_mm256_permutevar_ps(table.a, index.a), _mm256_permutevar_ps(table.b, index.b)};
+  }
   // Integers.
   static NIBBLE_INLINE I32 set_i(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { return {load256(p), load256(p + 8)}; }
@@ -96,6 +110,7 @@ struct Isa {
   }
   static NIBBLE_INLINE I32 add(I32 x, I32 y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
   static NIBBLE_INLINE I32 mul(I32 x, I32 y) { return {_mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b)}; }
+  template <int N> static NIBBLE_INLINE I32 shift_right(I32 x) { return {_mm256_srli_epi32(x.a, N), _mm256_srli_epi32(x.b, N)}; }
   template <int N> static NIBBLE_INLINE I32 shift_left(I32 x) { return {_mm256_slli_epi32(x.a, N), _mm256_slli_epi32(x.b, N)}; }
   static NIBBLE_INLINE F32 bits_to_float(I32 x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
   static NIBBLE_INLINE F32 to_float(I32 x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
@@ -104,8 +119,8 @@ struct Isa {
   }
   static NIBBLE_INLINE I32 round_to_int(F32 x) { return {round_half(x.a), round_half(x.b)}; }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
-    const __m128i bytes = load128(p);
-    return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+    const auto eight = [](const int8_t* bytes) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)); };
+    return {_mm256_cvtepi8_epi32(eight(p)), _mm256_cvtepi8_epi32(eight(p + 8))};
   }
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 x) {
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
@@ -153,6 +168,7 @@ struct Isa {
   }
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm256_set1_epi8(char(x)), _mm256_set1_epi8(char(x))}; }
   static NIBBLE_INLINE U8 bit_or(U8 x, U8 y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+  static NIBBLE_INLINE U8 sub_u8(U8 x, U8 y) { return {_mm256_sub_epi8(x.a, y.a), _mm256_sub_epi8(x.b, y.b)}; }
   template <int N> static NIBBLE_INLINE __m256i masked_shift(__m256i x, int mask) {
     return _mm256_and_si256(N ? _mm256_srli_epi16(x, N) : x, _mm256_set1_epi8(char(mask)));
   }

@@ -16,6 +16,7 @@ struct Isa {
 #endif
   static constexpr int kSignedBias = 128;
   static constexpr int kPeakAccumulators = 12;
+  static constexpr bool kHasLookup16 = true;
   static constexpr int kMaxRowColumns = 4, kTilePanels = 2, kTileColumns = 6;
   static constexpr int kFloatRows = 4, kFloatColumns = 6;
   static constexpr int kAttentionRows = 4, kAttentionVectors = 4;
@@ -69,12 +70,23 @@ struct Isa {
   static NIBBLE_INLINE F32 widen_bf16(__m256i h) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))}; }
   static NIBBLE_INLINE F32 load_bf16(const uint16_t* p) { return widen_bf16(_mm256_loadu_si256((const __m256i*)p)); }
   static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) { return widen_bf16(_mm256_maskz_loadu_epi16(first(n), p)); }
+  static NIBBLE_INLINE void store_bf16(uint16_t* p, F32 a) {
+    const __m512i bits = _mm512_castps_si512(a.v), half = _mm512_srli_epi32(bits, 16);
+    const __m512i tie = _mm512_add_epi32(_mm512_and_si512(half, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7FFF));
+    const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, tie), 16);
+    const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+    const __m512i kept = _mm512_mask_or_epi32(rounded, nan, half, _mm512_set1_epi32(0x40));
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(kept));
+  }
+  static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) { return {_mm512_permutevar_ps(table.v, index.v)}; }
+  static NIBBLE_INLINE F32 lookup16(F32 table, I32 index) { return {_mm512_permutexvar_ps(index.v, table.v)}; }
   // Integers.
   static NIBBLE_INLINE I32 set_i(int32_t x) { return {_mm512_set1_epi32(x)}; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
   static NIBBLE_INLINE void store_i(int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
   static NIBBLE_INLINE I32 add(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
   static NIBBLE_INLINE I32 mul(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+  template <int N> static NIBBLE_INLINE I32 shift_right(I32 a) { return {_mm512_srli_epi32(a.v, N)}; }
   template <int N> static NIBBLE_INLINE I32 shift_left(I32 a) { return {_mm512_slli_epi32(a.v, N)}; }
   static NIBBLE_INLINE F32 bits_to_float(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
   static NIBBLE_INLINE F32 to_float(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
@@ -110,6 +122,7 @@ struct Isa {
   static NIBBLE_INLINE void store_u8(void* p, U8 a) { _mm512_storeu_si512(p, a.v); }
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm512_set1_epi8(char(x))}; }
   static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { return {_mm512_or_si512(a.v, b.v)}; }
+  static NIBBLE_INLINE U8 sub_u8(U8 a, U8 b) { return {_mm512_sub_epi8(a.v, b.v)}; }
   template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) {
 #if defined(__GFNI__)
     if constexpr (N != 0) return {_mm512_gf2p8affine_epi64_epi8(a.v, _mm512_set1_epi64(kFieldBits<N, MASK>), 0)};

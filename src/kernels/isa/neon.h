@@ -10,6 +10,7 @@ namespace {
 struct Isa {
   static constexpr int kSignedBias = 0;
   static constexpr int kPeakAccumulators = 6;
+  static constexpr bool kHasLookup16 = false;
 #if defined(__ARM_FEATURE_MATMUL_INT8)
   static constexpr int kTileColumns = 4;
 #else
@@ -90,12 +91,34 @@ struct Isa {
     for (int i = 0; i < n; ++i) copy[i] = p[i];
     return load_bf16(copy);
   }
+  static NIBBLE_INLINE void store_bf16(uint16_t* p, F32 x) {
+    QUARTERS {
+      const uint32x4_t bits = vreinterpretq_u32_f32(x.v[i]), half = vshrq_n_u32(bits, 16);
+      const uint32x4_t tie = vaddq_u32(vandq_u32(half, vdupq_n_u32(1)), vdupq_n_u32(0x7FFF));
+      const uint32x4_t rounded = vshrq_n_u32(vaddq_u32(bits, tie), 16), nan = vorrq_u32(half, vdupq_n_u32(0x40));
+      vst1_u16(p + 4 * i, vmovn_u32(vbslq_u32(vceqq_f32(x.v[i], x.v[i]), rounded, nan)));
+    }
+  }
+  // Bytes of a float in the table: 4 * index + 0 to 3.
+  static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) {
+    F32 r;
+    QUARTERS {
+      const uint32x4_t low = vandq_u32(vreinterpretq_u32_s32(index.v[i]), vdupq_n_u32(3));
+      const uint32x4_t bytes = vmlaq_u32(vdupq_n_u32(0x03020100u), low, vdupq_n_u32(0x04040404u));
+      r.v[i] = vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(table.v[i]), vreinterpretq_u8_u32(bytes)));
+    }
+    return r;
+  }
   // Integers.
   static NIBBLE_INLINE I32 set_i(int32_t x) { I32 r; QUARTERS r.v[i] = vdupq_n_s32(x); return r; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { I32 r; QUARTERS r.v[i] = vld1q_s32(p + 4 * i); return r; }
   static NIBBLE_INLINE void store_i(int32_t* p, I32 x) { QUARTERS vst1q_s32(p + 4 * i, x.v[i]); }
   static NIBBLE_INLINE I32 add(I32 x, I32 y) { QUARTERS x.v[i] = vaddq_s32(x.v[i], y.v[i]); return x; }
   static NIBBLE_INLINE I32 mul(I32 x, I32 y) { QUARTERS x.v[i] = vmulq_s32(x.v[i], y.v[i]); return x; }
+  template <int N> static NIBBLE_INLINE I32 shift_right(I32 x) {
+    QUARTERS x.v[i] = vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(x.v[i]), N));
+    return x;
+  }
   template <int N> static NIBBLE_INLINE I32 shift_left(I32 x) { QUARTERS x.v[i] = vshlq_n_s32(x.v[i], N); return x; }
   static NIBBLE_INLINE F32 bits_to_float(I32 x) { F32 r; QUARTERS r.v[i] = vreinterpretq_f32_s32(x.v[i]); return r; }
   static NIBBLE_INLINE F32 to_float(I32 x) { F32 r; QUARTERS r.v[i] = vcvtq_f32_s32(x.v[i]); return r; }
@@ -145,6 +168,7 @@ struct Isa {
   static NIBBLE_INLINE void store_u8(void* p, U8 x) { QUARTERS vst1q_u8(static_cast<uint8_t*>(p) + 16 * i, x.v[i]); }
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { U8 r; QUARTERS r.v[i] = vdupq_n_u8(x); return r; }
   static NIBBLE_INLINE U8 bit_or(U8 x, U8 y) { QUARTERS x.v[i] = vorrq_u8(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE U8 sub_u8(U8 x, U8 y) { QUARTERS x.v[i] = vsubq_u8(x.v[i], y.v[i]); return x; }
   template <int N> static NIBBLE_INLINE uint8x16_t masked_shift(uint8x16_t x, int mask) {
     if constexpr (N > 0) x = vshrq_n_u8(x, N);
     return vandq_u8(x, vdupq_n_u8(uint8_t(mask)));

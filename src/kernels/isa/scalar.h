@@ -8,6 +8,7 @@ namespace {
 struct Isa {
   static constexpr int kSignedBias = 0;
   static constexpr int kPeakAccumulators = 2;
+  static constexpr bool kHasLookup16 = false;
   static constexpr int kMaxRowColumns = 1, kTilePanels = 1, kTileColumns = 2;
   static constexpr int kFloatRows = 2, kFloatColumns = 2;
   static constexpr int kAttentionRows = 1, kAttentionVectors = 1;
@@ -48,12 +49,15 @@ struct Isa {
   static NIBBLE_INLINE void store_half(uint16_t* p, F32 a, int n) { for (int i = 0; i < n; ++i) p[i] = float_to_half(a.v[i]); }
   static NIBBLE_INLINE F32 load_bf16(const uint16_t* p) { F32 r; LANES r.v[i] = bfloat16_to_float(p[i]); return r; }
   static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) { F32 r; LANES r.v[i] = i < n ? bfloat16_to_float(p[i]) : 0.0f; return r; }
+  static NIBBLE_INLINE void store_bf16(uint16_t* p, F32 a) { LANES p[i] = float_to_bfloat16(a.v[i]); }
+  static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) { LANES index.v[i] &= 3; F32 r; LANES r.v[i] = table.v[index.v[i]]; return r; }
   // Integers, 16 lanes of 32 bits.
   static NIBBLE_INLINE I32 set_i(int32_t x) { I32 r; LANES r.v[i] = x; return r; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
   static NIBBLE_INLINE void store_i(int32_t* p, I32 a) { LANES p[i] = a.v[i]; }
   static NIBBLE_INLINE I32 add(I32 a, I32 b) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) + uint32_t(b.v[i])); return a; }
   static NIBBLE_INLINE I32 mul(I32 a, I32 b) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) * uint32_t(b.v[i])); return a; }
+  template <int N> static NIBBLE_INLINE I32 shift_right(I32 a) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) >> N); return a; }
   template <int N> static NIBBLE_INLINE I32 shift_left(I32 a) { LANES a.v[i] = int32_t(uint32_t(a.v[i]) << N); return a; }
   static NIBBLE_INLINE F32 bits_to_float(I32 a) { F32 r; LANES r.v[i] = __builtin_bit_cast(float, a.v[i]); return r; }
   static NIBBLE_INLINE F32 to_float(I32 a) { F32 r; LANES r.v[i] = float(a.v[i]); return r; }
@@ -77,6 +81,7 @@ struct Isa {
   static NIBBLE_INLINE void store_u8(void* p, U8 a) { __builtin_memcpy(p, a.v, 64); }
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { U8 r; BYTES r.v[i] = x; return r; }
   static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { BYTES a.v[i] |= b.v[i]; return a; }
+  static NIBBLE_INLINE U8 sub_u8(U8 a, U8 b) { BYTES a.v[i] = uint8_t(a.v[i] - b.v[i]); return a; }
   template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) { BYTES a.v[i] = uint8_t((a.v[i] >> N) & MASK); return a; }
   template <int N> static NIBBLE_INLINE U8 shift_left(U8 a) { BYTES a.v[i] = uint8_t(a.v[i] << N); return a; }
   template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {

@@ -15,6 +15,8 @@
 // 4g + j is q[g] lane 4k + j; merge_halves: even = out[0] + out[1], odd = out[2] + out[3]; merge: the sum of all four.
 // transpose_words(rows, words): words[k] lane r is the 32-bit word k of the 16 bytes at rows[r]. load_4x16(p, stride): 16 bytes each from
 // p, p + stride, p + 2 stride, p + 3 stride.
+// lookup4(table, i): four floats, the same in every group of four lanes, by the two low bits of a lane; lookup16, where kHasLookup16
+// says that it is one instruction: sixteen floats by the four low bits. sub_u8 wraps. store_bf16: nearest even, NaN kept.
 // kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
 // columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
 // round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
@@ -39,6 +41,7 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
                               int8_t* bp, typename V::I32* rows) {
   requires V::kTilePanels >= 1 && V::kTileColumns >= 1 && V::kFloatRows >= 1 && V::kAttentionRows >= 1;
   { V::fma(f, f, f) }; { V::div(f, f) }; { V::sqrt(f) }; { V::abs(f) }; { V::select_less(f, f, f, f) };
+  { V::store_bf16(hp, f) }; { V::lookup4(f, i) }; { V::template shift_right<1>(i) }; { V::sub_u8(u, u) }; { V::kHasLookup16 };
   { V::reduce_add(f) }; { V::reduce_max(f) }; { V::load_half(hp, 3) }; { V::store_half(hp, f, 3) }; { V::load_bf16(hp) };
   { V::to_float(i) }; { V::round_to_int(f) }; { V::bits_to_float(i) }; { V::store_i8(bp, i) }; { V::load_i8(bp) };
   { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::sum4(rows) }; { V::merge(rows) }; { V::transpose(rows) };
