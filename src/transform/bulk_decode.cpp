@@ -6,7 +6,6 @@
 #include <thread>
 #include <vector>
 
-#include "formats/quant_reference.h"
 #include "transform/decode.h"
 
 namespace nibble {
@@ -21,20 +20,12 @@ uint64_t rows_at_once(const TensorView& tensor) {
   return std::max<uint64_t>(1, kSerialValues / std::max<uint64_t>(1, tensor.row_length()));
 }
 
-// Rows [first, first + rows) of a tensor into their place of `out`, by way of floats where the result is
-// narrower.
+// Rows [first, first + rows) of a tensor into their place of `out`.
 Status decode_part(const TensorView& tensor, FormatId format, uint64_t first, uint64_t rows,
                    std::span<std::byte> out) {
   const uint64_t length = tensor.row_length(), width = format_of(format).block_bytes;
-  const auto place = out.subspan(first * length * width, rows * length * width);
-  if (format == FormatId::kF32)
-    return decode_rows(tensor, first, {reinterpret_cast<float*>(place.data()), rows * length});
-  std::vector<float> row(length);
-  for (uint64_t r = 0; r < rows; ++r) {
-    NIBBLE_CHECK_OK(decode_rows(tensor, first + r, row));
-    NIBBLE_CHECK_OK(encode_reference(format, row, place.subspan(r * length * width, length * width)));
-  }
-  return {};
+  return decode_values(tensor, first * length, format,
+                       out.subspan(first * length * width, rows * length * width));
 }
 
 // Pages that are not mapped yet are left alone: a hint never waits.

@@ -1,5 +1,6 @@
-// Rows of a tensor as floats, for whatever reads models to transform them.
+// Tensors as numbers, for whatever reads models to transform them.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -8,8 +9,13 @@
 
 namespace nibble {
 
-// Decodes out.size() / row_length rows from `first_row` on. The tensor's bytes may be untrusted; sizes are
-// checked.
+// Decodes values from value `first` on as F32, F16 or BF16: as many as `out` holds, 4 or 2 bytes each, aligned so, on the calling
+// thread and without a copy in between. F16 and BF16 are the f32 values rounded to nearest even. kInvalidArgument, and nothing
+// written: `as` another format, `out` with a part of a value, a range that is not whole blocks or goes beyond the tensor, and a
+// tensor whose bytes are not those of its shape. What is in the bytes may be anything.
+Status decode_values(const TensorView& tensor, uint64_t first, FormatId as, std::span<std::byte> out);
+
+// The same as floats for whole rows: out.size() / row_length of them from `first_row` on.
 Status decode_rows(const TensorView& tensor, uint64_t first_row, std::span<float> out);
 
 }  // namespace nibble
