@@ -126,8 +126,10 @@ struct KernelTable {
   float (*max)(const float* x, int64_t n);
 
   // Ceilings of the machine, for measure/: reads all bytes (a multiple of 1024) once, in 1 or 4 streams, or in 0: from
-  // caches, without prefetching, and returns something of them; `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
+  // caches, without prefetching, and returns something of them; stores `count` values (a multiple of 16), as vectors in order;
+  // `iterations` rounds of independent integer dots or fmas, returning the multiply-adds done.
   uint64_t (*stream_read)(const uint8_t* bytes, size_t count, int streams);
+  void (*stream_store)(float* out, size_t count);
   double (*peak_dot)(int64_t iterations);
   double (*peak_fma)(int64_t iterations);
 };

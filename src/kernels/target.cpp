@@ -13,6 +13,6 @@ extern const KernelTable NIBBLE_ISA_TABLE;
 constinit const KernelTable NIBBLE_ISA_TABLE = {
     NIBBLE_ISA_NAME, NIBBLE_MATMULS, &NIBBLE_ISA_DECODE, quantize_column, rms_norm, layer_norm, add,   scale, scale_add, softcap,
     gated,           rope,           kv_store,           attention,       attention_merge, softmax, nibble::max,
-    stream_read, peak_dot, peak_fma,
+    stream_read, stream_store, peak_dot, peak_fma,
 };
 }  // namespace nibble

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "measure/kernel_cases.h"
 
@@ -29,6 +30,46 @@ void fit_calls(KernelCase& kernel) {
   for (double* work : {&row.integer_macs, &row.float_macs, &row.bytes, &row.bytes_written})
     *work *= row.operations;
 }
+
+// What plain vector stores reach that write as many bytes as a case does, to the same place, called the same way.
+class StoreCeilings {
+ public:
+  StoreCeilings(const KernelTable& table, const std::vector<KernelCase>& cases) {
+    for (const KernelCase& kernel : cases) {
+      if (!kernel.stores_to) continue;
+      const auto bytes = size_t(kernel.row.bytes_written);
+      KernelCase& stores = stores_[bytes].kernel;
+      stores.call = [&table, out = kernel.stores_to, bytes] { table.stream_store(out, bytes / sizeof(float)); };
+    }
+    for (auto& [bytes, stores] : stores_) fit_calls(stores.kernel);
+  }
+  void measure() {
+    constexpr int kRepeats = 3;
+    for (auto& [bytes, stores] : stores_) {
+      stores.now = 0;
+      for (int repeat = 0; repeat < kRepeats; ++repeat) {
+        const double seconds = seconds_of_calls(stores.kernel) / stores.kernel.row.operations;
+        stores.now = std::max(stores.now, double(bytes) / seconds / 1e9);
+      }
+      stores.best = std::max(stores.best, stores.now);
+    }
+  }
+  // `measured` with the store ceiling of this case, in this round or the best seen.
+  Ceilings now(const KernelCase& kernel, Ceilings measured) const { return with(kernel, measured, &Stores::now); }
+  Ceilings best(const KernelCase& kernel, Ceilings measured) const { return with(kernel, measured, &Stores::best); }
+
+ private:
+  struct Stores {
+    KernelCase kernel;
+    double now = 0, best = 0;  // GB/s
+  };
+  Ceilings with(const KernelCase& kernel, Ceilings measured, double Stores::*rate) const {
+    if (kernel.stores_to)
+      measured.store_gb_per_s = stores_.at(size_t(kernel.row.bytes_written / kernel.row.operations)).*rate;
+    return measured;
+  }
+  std::map<size_t, Stores> stores_;  // by bytes
+};
 
 Status check_names(std::string_view flag, const std::vector<std::string>& chosen,
                    const std::vector<std::string_view>& known) {
@@ -70,24 +111,27 @@ Result<std::vector<BenchRow>> run_kernel_bench(const KernelBenchOptions& options
     return fail(ErrorKind::kInvalidArgument, "no kernel is of both this --kernel and this --format");
   ThreadPool pool(1);
   CeilingMeter meter(*best_table, pool, 0);
+  StoreCeilings stores(*best_table, cases);
   Ceilings best;
   size_t done = 0;
   for (int repeat = -1; repeat < options.repeats; ++repeat) {
     const Ceilings now = meter.measure(kCeilingRepeats);
     best.keep_best(now);
+    stores.measure();
     for (KernelCase& kernel : cases) {
       if (progress) progress(done++, cases.size() * size_t(options.repeats + 1));
       if (repeat < 0)
         fit_calls(kernel);
       else
-        kernel.row.add_sample(seconds_of_calls(kernel), now);
+        kernel.row.add_sample(seconds_of_calls(kernel), stores.now(kernel, now));
     }
   }
   if (progress) progress(done, done);
   best.keep_best(meter.measure(kCeilingRepeats));
+  stores.measure();
   std::vector<BenchRow> rows;
   for (KernelCase& kernel : cases) {
-    kernel.row.ceilings = best;
+    kernel.row.ceilings = stores.best(kernel, best);
     rows.push_back(std::move(kernel.row));
   }
   return rows;

@@ -22,6 +22,8 @@ constexpr int64_t kArena = 16 * kLength;    // floats of each operand: 128 KiB
 constexpr size_t kWeightBytes = 256 << 10;  // about
 constexpr int64_t kMostRows = 2048;         // of a matmul with one column
 constexpr int64_t kFewRows = 128;  // of a matmul with several columns: the smallest piece a thread takes
+constexpr int64_t kDecodedBlocks[] = {32, 128, 512, 4096};
+constexpr int64_t kHalvesBlocks = 128;  // decoded to f16 and bf16
 constexpr int kHeads = 8, kKvHeads = 2;  // attention, RoPE, KV
 
 }  // namespace
@@ -39,15 +41,19 @@ class KernelData {
     while (int64_t(x_.size()) < count * kLength) x_.push_back(uniform());
     return x_;
   }
-  // Random bits whose half floats are finite, whole rows.
-  std::vector<uint8_t>& weights(const Format& format, size_t bytes) {
+  // Random bits whose half floats are finite, `bytes` of them; the address stays.
+  const uint8_t* weights(const Format& format, size_t bytes) {
     std::vector<uint8_t>& words = weights_[format.id];
+    bytes = std::max(bytes, size_t(std::end(kDecodedBlocks)[-1]) * format.block_bytes);
     while (words.size() < bytes) {
       const uint64_t word = random_() & 0x3BFF3BFF3BFF3BFFull;
       const auto* first = reinterpret_cast<const uint8_t*>(&word);
       words.insert(words.end(), first, first + 8);
     }
-    return words;
+    // Powers of two that weights have: processors are slow at numbers below the normal ones.
+    if (format.id == FormatId::kMXFP4)
+      for (size_t i = 0; i < bytes; i += sizeof(BlockMXFP4)) words[i] = uint8_t(112 + words[i] % 16);
+    return words.data();
   }
   template <class T>
   T* buffer(const std::string& name, size_t count) {
@@ -105,6 +111,16 @@ class Builder {
           [data = data_, encode, blocks, out, id = format.id] {
             encode(id, data->a.data(), nullptr, blocks, out);
           });
+    }
+  }
+
+  void decoders() {
+    auto* const out = data_->buffer<float>("decoded", size_t(std::end(kDecodedBlocks)[-1]) * 256);
+    for (int i = 0; i < kFormatCount; ++i) {
+      if (!wanted(kFormats[i]) || kFormats[i].block_values == 1) continue;
+      for (const int64_t blocks : kDecodedBlocks) decoder(kFormats[i], table_.decode->f32[i], blocks, "f32", 4, out);
+      decoder(kFormats[i], table_.decode->f16[i], kHalvesBlocks, "f16", 2, out);
+      decoder(kFormats[i], table_.decode->bf16[i], kHalvesBlocks, "bf16", 2, out);
     }
   }
 
@@ -192,6 +208,15 @@ class Builder {
   }
 
  private:
+  void decoder(const Format& format, DecodeKernels::Decode decode, int64_t blocks, const char* type, int width,
+               float* out) {
+    const uint8_t* const in = data_->weights(format, 0);
+    add("decode", format.name, concat(type, " x", blocks),
+        {.read = double(blocks * format.block_bytes), .written = double(blocks * format.block_values * width)},
+        [=, data = data_] { decode(in, blocks, 0.25f, out); });
+    cases.back().stores_to = out;
+  }
+
   bool wanted(const Format& format) const {
     return format.stores_weights && is_chosen(options_.formats, format.name);
   }
@@ -233,7 +258,7 @@ class Builder {
     if (integer) args.q = quantized(format.activation, columns);
     // Buffers have room for the largest case: their addresses stay.
     const int64_t most_columns = *std::max_element(options_.columns.begin(), options_.columns.end());
-    args.weights = data_->weights(format, size_t(most_rows) * args.row_bytes).data();
+    args.weights = data_->weights(format, size_t(most_rows) * args.row_bytes);
     args.x = data_->columns(most_columns).data(), args.x_stride = kLength;
     args.scratch = data_->buffer<uint8_t>("scratch", matmul_scratch_bytes(kLength, int(most_columns)));
     args.out = data_->buffer<float>("products", size_t(most_columns * kFewRows + kMostRows)),
@@ -291,8 +316,8 @@ class Builder {
 }  // namespace
 
 std::vector<std::string_view> kernel_names() {
-  return {"matmul",    "encode",  "quantize_column", "rms_norm", "layer_norm", "add",  "scale",
-          "scale_add", "softcap", "gated",           "softmax",  "max",        "rope", "attention"};
+  return {"matmul",  "encode",    "decode",  "quantize_column", "rms_norm", "layer_norm", "add",      "scale",
+          "scale_add", "softcap", "gated",           "softmax",  "max",        "rope",     "attention"};
 }
 
 std::vector<KernelCase> kernel_cases(const KernelTable& table, const KernelBenchOptions& options,
@@ -300,6 +325,7 @@ std::vector<KernelCase> kernel_cases(const KernelTable& table, const KernelBench
   Builder builder(table, options, std::move(data));
   builder.matmuls();
   builder.encoders();
+  builder.decoders();
   if (options.formats.empty()) {  // kernels that know no format
     builder.quantizers();
     builder.elementwise();

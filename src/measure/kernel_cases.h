@@ -11,6 +11,7 @@ struct KernelCase {
   BenchRow row;  // name, work of one call
   const KernelTable* table;
   std::function<void()> call;  // takes the next piece of its data every time
+  float* stores_to = nullptr;  // not null: its ceiling is that of plain vector stores of as many bytes to this place
 };
 
 // Kernels there are to choose from: "matmul", "rms_norm", ...

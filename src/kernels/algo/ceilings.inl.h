@@ -28,6 +28,14 @@ uint64_t stream_read(const uint8_t* bytes, size_t count, int streams) {
   return streams == 1 ? read_streams<1, true>(bytes, count) : read_streams<4, true>(bytes, count);
 }
 
+void stream_store(float* out, size_t count) {
+  float value = 1;
+  __asm__ volatile("" : "+m"(value));  // unknown: else the compiler calls its library's memset
+  const Isa::F32 x = Isa::set_f(value);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < count; i += 16) Isa::store_f(out + i, x);
+}
+
 #if defined(NIBBLE_ISA_TILES)
 double peak_dot(int64_t iterations) {
   using Tiles = Isa::Tiles;
