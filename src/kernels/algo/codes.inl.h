@@ -88,7 +88,10 @@ struct Codes<FormatId::kIQ4_NL> : HalfScale {
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->d; }
 };
 
-// The doubled E2M1 values, raised by 12 to be unsigned; the scale is 2^(e - 128).
+// 2^(e - 128), of which the smallest two are subnormal.
+NIBBLE_INLINE float power_of_two_scale(int e) { return __builtin_bit_cast(float, e < 2 ? 0x00200000 << e : (e - 1) << 23); }
+
+// The doubled E2M1 values, raised by 12 to be unsigned.
 template <>
 struct Codes<FormatId::kMXFP4> {
   using Block = BlockMXFP4;
@@ -103,9 +106,9 @@ struct Codes<FormatId::kMXFP4> {
   }
   static NIBBLE_INLINE uint16_t scale_bits(const Block* b) { return b->e; }
   static NIBBLE_INLINE Isa::F32 load_scales(const uint16_t* e) {
-    alignas(64) int32_t bits[16];
-    for (int i = 0; i < 16; ++i) bits[i] = e[i] < 2 ? 0x00200000 << e[i] : int32_t(e[i] - 1) << 23;  // below 2: subnormal
-    return Isa::bits_to_float(Isa::load_i(bits));
+    alignas(64) float scales[16];
+    for (int i = 0; i < 16; ++i) scales[i] = power_of_two_scale(e[i]);
+    return Isa::load_f(scales);
   }
 };
 

@@ -102,6 +102,9 @@ struct Isa {
   static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) {
     return {_mm256_permutevar_ps(table.a, index.a), _mm256_permutevar_ps(table.b, index.b)};
   }
+  static NIBBLE_INLINE void widen_half4(const uint16_t* p, float* out) {
+    _mm_storeu_ps(out, _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
   // Integers.
   static NIBBLE_INLINE I32 set_i(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { return {load256(p), load256(p + 8)}; }
@@ -151,6 +154,14 @@ struct Isa {
   static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) {
     return {_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(bytes))), _mm256_setzero_si256()};
   }
+  static NIBBLE_INLINE I32 widen_u8x16(const uint8_t* p) {
+    const auto eight = [](const uint8_t* bytes) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)); };
+    return {_mm256_cvtepu8_epi32(eight(p)), _mm256_cvtepu8_epi32(eight(p + 8))};
+  }
+  static NIBBLE_INLINE I32 trits(I32 bytes, I32 powers) {
+    const __m256i three = _mm256_set1_epi32(3);
+    return {_mm256_mulhi_epu16(_mm256_mullo_epi16(bytes.a, powers.a), three), _mm256_mulhi_epu16(_mm256_mullo_epi16(bytes.b, powers.b), three)};
+  }
   static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) {
     return {_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(int64_t(low))), _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(int64_t(high)))};
   }
@@ -169,6 +180,26 @@ struct Isa {
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm256_set1_epi8(char(x)), _mm256_set1_epi8(char(x))}; }
   static NIBBLE_INLINE U8 bit_or(U8 x, U8 y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
   static NIBBLE_INLINE U8 sub_u8(U8 x, U8 y) { return {_mm256_sub_epi8(x.a, y.a), _mm256_sub_epi8(x.b, y.b)}; }
+  static NIBBLE_INLINE __m256i select_half(__m256i mask, __m256i x, __m256i y) {
+    return _mm256_or_si256(_mm256_and_si256(mask, x), _mm256_andnot_si256(mask, y));
+  }
+  template <int MASK> static NIBBLE_INLINE U8 select_bits(U8 x, U8 y) {
+    const __m256i mask = _mm256_set1_epi8(char(MASK));
+    return {select_half(mask, x.a, y.a), select_half(mask, x.b, y.b)};
+  }
+  template <int AND, int XOR> static NIBBLE_INLINE U8 and_xor(U8 x) {
+    const __m256i mask = _mm256_set1_epi8(char(AND)), flip = _mm256_set1_epi8(char(XOR));
+    return {_mm256_xor_si256(_mm256_and_si256(x.a, mask), flip), _mm256_xor_si256(_mm256_and_si256(x.b, mask), flip)};
+  }
+  template <int N> static NIBBLE_INLINE __m256i shift_half(__m256i x) {
+    if constexpr (N < 0) return _mm256_slli_epi16(x, -N);
+    return N > 0 ? _mm256_srli_epi16(x, N < 0 ? 0 : N) : x;
+  }
+  template <int N> static NIBBLE_INLINE U8 shift_in_bytes(U8 x) { return {shift_half<N>(x.a), shift_half<N>(x.b)}; }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup32(const void* p) {
+    const __m256i x = load256(p);
+    return {shift_half<LOW>(x), shift_half<HIGH>(x)};
+  }
   template <int N> static NIBBLE_INLINE __m256i masked_shift(__m256i x, int mask) {
     return _mm256_and_si256(N ? _mm256_srli_epi16(x, N) : x, _mm256_set1_epi8(char(mask)));
   }

@@ -80,6 +80,7 @@ struct Isa {
   }
   static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) { return {_mm512_permutevar_ps(table.v, index.v)}; }
   static NIBBLE_INLINE F32 lookup16(F32 table, I32 index) { return {_mm512_permutexvar_ps(index.v, table.v)}; }
+  static NIBBLE_INLINE void widen_half4(const uint16_t* p, float* out) { _mm_storeu_ps(out, _mm_cvtph_ps(_mm_loadl_epi64((const __m128i*)p))); }
   // Integers.
   static NIBBLE_INLINE I32 set_i(int32_t x) { return {_mm512_set1_epi32(x)}; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
@@ -113,6 +114,10 @@ struct Isa {
   }
   static NIBBLE_INLINE I32 low_halves(I32 a) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(0xFFFF))}; }
   static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) { return {_mm512_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(bytes)))}; }
+  static NIBBLE_INLINE I32 widen_u8x16(const uint8_t* p) { return {_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
+  static NIBBLE_INLINE I32 trits(I32 bytes, I32 powers) {
+    return {_mm512_mulhi_epu16(_mm512_mullo_epi16(bytes.v, powers.v), _mm512_set1_epi32(3))};
+  }
   static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) { return {_mm512_cvtepi8_epi32(_mm_set_epi64x(int64_t(high), int64_t(low)))}; }
   static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) { return {_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)p))}; }
   static NIBBLE_INLINE I32 widen_i8_pairs(const int8_t* p) { return {_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)p))}; }
@@ -123,6 +128,15 @@ struct Isa {
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { return {_mm512_set1_epi8(char(x))}; }
   static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { return {_mm512_or_si512(a.v, b.v)}; }
   static NIBBLE_INLINE U8 sub_u8(U8 a, U8 b) { return {_mm512_sub_epi8(a.v, b.v)}; }
+  template <int MASK> static NIBBLE_INLINE U8 select_bits(U8 a, U8 b) { return {_mm512_ternarylogic_epi32(_mm512_set1_epi8(MASK), a.v, b.v, 0xCA)}; }
+  template <int AND, int XOR> static NIBBLE_INLINE U8 and_xor(U8 a) {
+    return {_mm512_ternarylogic_epi32(a.v, _mm512_set1_epi8(char(AND)), _mm512_set1_epi8(char(XOR)), 0x6A)};
+  }
+  template <int N> static NIBBLE_INLINE U8 shift_in_bytes(U8 a) { return {N < 0 ? _mm512_slli_epi16(a.v, N < 0 ? -N : 0) : _mm512_srli_epi16(a.v, N < 0 ? 0 : N)}; }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup32(const void* p) {
+    const __m512i counts = _mm512_inserti64x4(_mm512_set1_epi32(LOW & 31), _mm256_set1_epi32(HIGH & 31), 1);
+    return {_mm512_rorv_epi32(_mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i*)p)), counts)};
+  }
   template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) {
 #if defined(__GFNI__)
     if constexpr (N != 0) return {_mm512_gf2p8affine_epi64_epi8(a.v, _mm512_set1_epi64(kFieldBits<N, MASK>), 0)};

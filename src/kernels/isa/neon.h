@@ -99,6 +99,7 @@ struct Isa {
       vst1_u16(p + 4 * i, vmovn_u32(vbslq_u32(vceqq_f32(x.v[i], x.v[i]), rounded, nan)));
     }
   }
+  static NIBBLE_INLINE void widen_half4(const uint16_t* p, float* out) { vst1q_f32(out, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))); }
   // Bytes of a float in the table: 4 * index + 0 to 3.
   static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) {
     F32 r;
@@ -148,6 +149,15 @@ struct Isa {
     return {{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words))), vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(words))), vdupq_n_s32(0),
              vdupq_n_s32(0)}};
   }
+  static NIBBLE_INLINE I32 widen_u8x16(const uint8_t* p) {
+    const uint16x8_t low = vmovl_u8(vld1_u8(p)), high = vmovl_u8(vld1_u8(p + 8));
+    const uint32x4_t v[4] = {vmovl_u16(vget_low_u16(low)), vmovl_u16(vget_high_u16(low)), vmovl_u16(vget_low_u16(high)), vmovl_u16(vget_high_u16(high))};
+    I32 r; QUARTERS r.v[i] = vreinterpretq_s32_u32(v[i]); return r;
+  }
+  static NIBBLE_INLINE I32 trits(I32 bytes, I32 powers) {
+    QUARTERS bytes.v[i] = vshrq_n_s32(vmulq_n_s32(vandq_s32(vmulq_s32(bytes.v[i], powers.v[i]), vdupq_n_s32(0xFFFF)), 3), 16);
+    return bytes;
+  }
   static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) {
     const int16x8_t a = vmovl_s8(vcreate_s8(low)), b = vmovl_s8(vcreate_s8(high));
     return {{vmovl_s16(vget_low_s16(a)), vmovl_s16(vget_high_s16(a)), vmovl_s16(vget_low_s16(b)), vmovl_s16(vget_high_s16(b))}};
@@ -169,6 +179,21 @@ struct Isa {
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { U8 r; QUARTERS r.v[i] = vdupq_n_u8(x); return r; }
   static NIBBLE_INLINE U8 bit_or(U8 x, U8 y) { QUARTERS x.v[i] = vorrq_u8(x.v[i], y.v[i]); return x; }
   static NIBBLE_INLINE U8 sub_u8(U8 x, U8 y) { QUARTERS x.v[i] = vsubq_u8(x.v[i], y.v[i]); return x; }
+  template <int MASK> static NIBBLE_INLINE U8 select_bits(U8 x, U8 y) { QUARTERS x.v[i] = vbslq_u8(vdupq_n_u8(MASK), x.v[i], y.v[i]); return x; }
+  template <int AND, int XOR> static NIBBLE_INLINE U8 and_xor(U8 x) {
+    QUARTERS x.v[i] = veorq_u8(vandq_u8(x.v[i], vdupq_n_u8(AND)), vdupq_n_u8(XOR));
+    return x;
+  }
+  template <int N> static NIBBLE_INLINE uint8x16_t shift_quarter(uint8x16_t x) {
+    if constexpr (N > 0) return vshrq_n_u8(x, N);
+    else if constexpr (N < 0) return vshlq_n_u8(x, -N);
+    else return x;
+  }
+  template <int N> static NIBBLE_INLINE U8 shift_in_bytes(U8 x) { QUARTERS x.v[i] = shift_quarter<N>(x.v[i]); return x; }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup32(const void* p) {
+    const uint8x16_t a = vld1q_u8(static_cast<const uint8_t*>(p)), b = vld1q_u8(static_cast<const uint8_t*>(p) + 16);
+    return {{shift_quarter<LOW>(a), shift_quarter<LOW>(b), shift_quarter<HIGH>(a), shift_quarter<HIGH>(b)}};
+  }
   template <int N> static NIBBLE_INLINE uint8x16_t masked_shift(uint8x16_t x, int mask) {
     if constexpr (N > 0) x = vshrq_n_u8(x, N);
     return vandq_u8(x, vdupq_n_u8(uint8_t(mask)));

@@ -51,6 +51,7 @@ struct Isa {
   static NIBBLE_INLINE F32 load_bf16(const uint16_t* p, int n) { F32 r; LANES r.v[i] = i < n ? bfloat16_to_float(p[i]) : 0.0f; return r; }
   static NIBBLE_INLINE void store_bf16(uint16_t* p, F32 a) { LANES p[i] = float_to_bfloat16(a.v[i]); }
   static NIBBLE_INLINE F32 lookup4(F32 table, I32 index) { LANES index.v[i] &= 3; F32 r; LANES r.v[i] = table.v[index.v[i]]; return r; }
+  static NIBBLE_INLINE void widen_half4(const uint16_t* p, float* out) { for (int i = 0; i < 4; ++i) out[i] = half_to_float(p[i]); }
   // Integers, 16 lanes of 32 bits.
   static NIBBLE_INLINE I32 set_i(int32_t x) { I32 r; LANES r.v[i] = x; return r; }
   static NIBBLE_INLINE I32 load_i(const int32_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
@@ -70,6 +71,8 @@ struct Isa {
   template <int STEP> static NIBBLE_INLINE I32 spread4(I32 a) { I32 r; LANES r.v[i] = a.v[4 * STEP + i / 4]; return r; }
   static NIBBLE_INLINE I32 low_halves(I32 a) { LANES a.v[i] &= 0xFFFF; return a; }
   static NIBBLE_INLINE I32 widen_u8x8(uint64_t bytes) { I32 r; LANES r.v[i] = i < 8 ? int32_t(bytes >> (8 * i) & 255) : 0; return r; }
+  static NIBBLE_INLINE I32 widen_u8x16(const uint8_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
+  static NIBBLE_INLINE I32 trits(I32 bytes, I32 powers) { LANES bytes.v[i] = (bytes.v[i] * powers.v[i] & 0xFFFF) * 3 >> 16; return bytes; }
   static NIBBLE_INLINE I32 widen_i8x16(uint64_t low, uint64_t high) { I32 r; LANES r.v[i] = int8_t((i < 8 ? low : high) >> (8 * (i % 8))); return r; }
   static NIBBLE_INLINE I32 widen_u8_pairs(const uint8_t* p) { I32 r; LANES r.v[i] = p[2 * i] | p[2 * i + 1] << 16; return r; }
   static NIBBLE_INLINE I32 widen_i8_pairs(const int8_t* p) {
@@ -82,6 +85,14 @@ struct Isa {
   static NIBBLE_INLINE U8 set_u8(uint8_t x) { U8 r; BYTES r.v[i] = x; return r; }
   static NIBBLE_INLINE U8 bit_or(U8 a, U8 b) { BYTES a.v[i] |= b.v[i]; return a; }
   static NIBBLE_INLINE U8 sub_u8(U8 a, U8 b) { BYTES a.v[i] = uint8_t(a.v[i] - b.v[i]); return a; }
+  template <int MASK> static NIBBLE_INLINE U8 select_bits(U8 a, U8 b) { BYTES a.v[i] = uint8_t((a.v[i] & MASK) | (b.v[i] & ~MASK)); return a; }
+  template <int AND, int XOR> static NIBBLE_INLINE U8 and_xor(U8 a) { BYTES a.v[i] = uint8_t((a.v[i] & AND) ^ XOR); return a; }
+  template <int N> static NIBBLE_INLINE uint8_t shifted(uint8_t x) { return uint8_t(N < 0 ? x << (N < 0 ? -N : 0) : x >> (N < 0 ? 0 : N)); }
+  template <int N> static NIBBLE_INLINE U8 shift_in_bytes(U8 a) { BYTES a.v[i] = shifted<N>(a.v[i]); return a; }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup32(const void* p) {
+    const uint8_t* b = static_cast<const uint8_t*>(p);
+    U8 r; BYTES r.v[i] = i < 32 ? shifted<LOW>(b[i]) : shifted<HIGH>(b[i - 32]); return r;
+  }
   template <int N, int MASK> static NIBBLE_INLINE U8 field(U8 a) { BYTES a.v[i] = uint8_t((a.v[i] >> N) & MASK); return a; }
   template <int N> static NIBBLE_INLINE U8 shift_left(U8 a) { BYTES a.v[i] = uint8_t(a.v[i] << N); return a; }
   template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup32(const void* p) {

@@ -17,6 +17,9 @@
 // p, p + stride, p + 2 stride, p + 3 stride.
 // lookup4(table, i): four floats, the same in every group of four lanes, by the two low bits of a lane; lookup16, where kHasLookup16
 // says that it is one instruction: sixteen floats by the four low bits. sub_u8 wraps. store_bf16: nearest even, NaN kept.
+// widen_half4: four halves to floats in memory. shift_in_bytes<N>: right by N or left by -N; shift_dup32<L, H>(p): as field_dup32; both may
+// leave bits of a neighbouring byte where zeros would come in. select_bits<M>(a, b): (a & M) | (b & ~M); and_xor<A, X>(a): (a & A) ^ X.
+// trits(bytes, powers): of each lane the base-3 digit ((byte * power mod 256) * 3) >> 8, powers times 256. widen_u8x16: 16 bytes.
 // kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
 // columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
 // round_to_int: nearest, ties to even, |x| < 2^22. max and min give the second operand when they compare unordered or equal.
@@ -42,6 +45,8 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
   requires V::kTilePanels >= 1 && V::kTileColumns >= 1 && V::kFloatRows >= 1 && V::kAttentionRows >= 1;
   { V::fma(f, f, f) }; { V::div(f, f) }; { V::sqrt(f) }; { V::abs(f) }; { V::select_less(f, f, f, f) };
   { V::store_bf16(hp, f) }; { V::lookup4(f, i) }; { V::template shift_right<1>(i) }; { V::sub_u8(u, u) }; { V::kHasLookup16 };
+  { V::widen_half4(hp, fp) }; { V::template shift_in_bytes<-1>(u) }; { V::template shift_dup32<1, -1>(p) }; { V::template select_bits<15>(u, u) };
+  { V::template and_xor<31, 16>(u) }; { V::trits(i, i) }; { V::widen_u8x16(static_cast<const uint8_t*>(p)) };
   { V::reduce_add(f) }; { V::reduce_max(f) }; { V::load_half(hp, 3) }; { V::store_half(hp, f, 3) }; { V::load_bf16(hp) };
   { V::to_float(i) }; { V::round_to_int(f) }; { V::bits_to_float(i) }; { V::store_i8(bp, i) }; { V::load_i8(bp) };
   { V::dot_u7(i, u, u) }; { V::dot_s8(i, u, u) }; { V::dot_pairs(i, i, i) }; { V::sum4(rows) }; { V::merge(rows) }; { V::transpose(rows) };
