@@ -25,20 +25,32 @@ uint8_t pack_trits(const int (&trits)[5]) {
   return uint8_t((number * 256 + 242) / 243);
 }
 
+// A sum in the order that vectors can follow: value i to lane i % 32, then the upper half of the lanes to the lower.
+struct LaneSum {
+  double lanes[32] = {};
+  void add(uint64_t i, double value) { lanes[i % 32] += value; }
+  double total() {
+    for (int width = 16; width > 0; width /= 2)
+      for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+    return lanes[0];
+  }
+};
+
 // Codes 0, 1, 2 for -1, 0, +1; returns the scale, in which alone importance has a say.
 float ternary_codes(const float* values, const float* importance, uint64_t count, uint8_t* codes) {
-  double total = 0;
-  for (uint64_t i = 0; i < count; ++i) total += std::abs(double(values[i]));
-  const double threshold = total / double(count) / 2;
-  double weighted = 0, weights = 0;
+  LaneSum magnitudes;
+  for (uint64_t i = 0; i < count; ++i) magnitudes.add(i, std::abs(double(values[i])));
+  const double threshold = magnitudes.total() / double(count) / 2;
+  LaneSum weighted, weights;
   for (uint64_t i = 0; i < count; ++i) {
     const double magnitude = std::abs(double(values[i])), w = importance ? importance[i] : 1.0;
     codes[i] = magnitude <= threshold ? 1 : values[i] < 0 ? 0 : 2;
     if (codes[i] == 1) continue;
-    weighted += w * magnitude;
-    weights += w;
+    weighted.add(i, w * magnitude);
+    weights.add(i, w);
   }
-  return weights > 0 ? float(weighted / weights) : 0.0f;
+  const double all_weights = weights.total();
+  return all_weights > 0 ? float(weighted.total() / all_weights) : 0.0f;
 }
 
 // Values in the order in which TQ1_0's bytes hold them: use(value, byte, trit).

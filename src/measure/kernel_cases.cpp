@@ -23,6 +23,7 @@ constexpr size_t kWeightBytes = 256 << 10;  // about
 constexpr int64_t kMostRows = 2048;         // of a matmul with one column
 constexpr int64_t kFewRows = 128;  // of a matmul with several columns: the smallest piece a thread takes
 constexpr int64_t kDecodedBlocks[] = {32, 128, 512, 4096};
+constexpr int64_t kTernaryValues[] = {1 << 10, 1 << 14, 1 << 18, 1 << 20};  // encoded at once
 constexpr int64_t kHalvesBlocks = 128;  // decoded to f16 and bf16
 constexpr int kHeads = 8, kKvHeads = 2;  // attention, RoPE, KV
 
@@ -101,7 +102,11 @@ class Builder {
 
   void encoders() {
     for (const Format& format : kFormats) {
-      if (!wanted(format) || format.block_values == 1 || format.block_values == 128) continue;
+      if (!wanted(format) || format.block_values == 1) continue;
+      if (format.id == FormatId::kI2_S || format.id == FormatId::kTQ2_0) {
+        for (const int64_t values : kTernaryValues) ternary_encoder(format, values);
+        continue;
+      }
       const int64_t values = 4 * kLength, blocks = values / format.block_values;
       auto* const out = data_->buffer<uint8_t>("encoded", size_t(blocks * format.block_bytes));
       const EncodeBlocks encode = encoder_of(table_);
@@ -112,6 +117,15 @@ class Builder {
             encode(id, data->a.data(), nullptr, blocks, out);
           });
     }
+  }
+
+  void ternary_encoder(const Format& format, int64_t values) {
+    auto* const in = data_->buffer<float>("ternary", size_t(std::end(kTernaryValues)[-1]));
+    auto* const out = data_->buffer<uint8_t>("ternary codes", size_t(std::end(kTernaryValues)[-1]));
+    for (int64_t i = 0; i < values; ++i) in[i] = data_->a[size_t(i % kArena)];
+    const int64_t blocks = values / format.block_values;
+    add("encode", format.name, concat("x", values), {.read = 4.0 * double(values), .written = double(blocks * format.block_bytes)},
+        [=, data = data_, encode = encoder_of(table_), id = format.id] { encode(id, in, nullptr, blocks, out); });
   }
 
   void decoders() {

@@ -86,15 +86,20 @@ NIBBLE_INLINE typename V::F32 pick16(typename V::F32 table, typename V::I32 inde
 // Codes of two blocks of 32 as signed bytes, zero subtracted.
 template <FormatId ID>
 NIBBLE_INLINE Isa::U8 signed_codes(const typename Codes<ID>::Block* a, const typename Codes<ID>::Block* b) {
-  if constexpr (ID == FormatId::kQ5_0) {  // the lack of bit 4 is all the higher bits: q - 16
+  if constexpr (ID == FormatId::kQ5_0 || ID == FormatId::kQ5_1) {
     uint32_t low, high;
     __builtin_memcpy(&low, a->qh, 4);
     __builtin_memcpy(&high, b->qh, 4);
-    return Isa::bit_or(Isa::field_dup16<0, 4, 15>(a->qs, b->qs), Isa::bits_to_bytes(~(uint64_t(high) << 32 | low), 0xF0));
+    const uint64_t fifth = uint64_t(high) << 32 | low;
+    const Isa::U8 nibbles = Isa::shift_dup16<0, 4>(a->qs, b->qs);
+    // All bits above a nibble set where the fifth is not: q - 16.
+    if constexpr (ID == FormatId::kQ5_0) return Isa::select_bits<15>(nibbles, Isa::bits_to_masks(~fifth));
+    return Isa::and_xor<31, 0>(Isa::select_bits<15>(nibbles, Isa::bits_to_masks(fifth)));
+  } else {
+    const Isa::U8 codes = Codes<ID>::codes(a, b);
+    if constexpr (Codes<ID>::kZero != 0) return Isa::sub_u8(codes, Isa::set_u8(Codes<ID>::kZero));
+    return codes;
   }
-  const Isa::U8 codes = Codes<ID>::codes(a, b);
-  if constexpr (Codes<ID>::kZero != 0) return Isa::sub_u8(codes, Isa::set_u8(Codes<ID>::kZero));
-  return codes;
 }
 
 // w = q * d, or q * d + m: the product has at most 16 bits, so that fusing rounds as two operations do.
@@ -205,7 +210,10 @@ struct SubScales {
     if constexpr (kUnit > 1) unit = Isa::mul(unit, Isa::set_f(1.0f / kUnit));
     Isa::store_f(d, Isa::mul(unit, Isa::to_float(C::sub_scales(b, mins)))), in_memory(d);
     if constexpr (C::kHasMin) {
-      const Isa::F32 sub = Isa::to_float(Isa::load_i8(reinterpret_cast<const int8_t*>(mins)));
+      uint64_t low, high;  // not loaded as a vector, which would wait for these two to be stored
+      __builtin_memcpy(&low, mins, 8);
+      __builtin_memcpy(&high, mins + 8, 8);
+      const Isa::F32 sub = Isa::to_float(C::kSubs == 8 ? Isa::widen_u8x8(low) : Isa::widen_i8x16(low, high));
       Isa::store_f(m, Isa::sub(Isa::set_f(-0.0f), Isa::mul(super.m(), sub))), in_memory(m);
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/algo/encode_pack.inl.h"
 #include "kernels/algo/encode_super.inl.h"
+#include "kernels/algo/encode_ternary.inl.h"
 
 namespace nibble {
 namespace {
@@ -343,6 +344,10 @@ inline Batch batch_of(FormatId format) {
 template <bool kWeighted>
 bool encode_blocks_weighted(FormatId format, const float* values, const float* weights, int64_t blocks,
                             uint8_t* out) {
+  if constexpr (!kWeighted) {
+    if (format == FormatId::kI2_S) return encode_i2_s(values, blocks, out), true;
+    if (format == FormatId::kTQ2_0) return encode_tq2_0(values, blocks, out), true;
+  }
   const Batch batch = batch_of(format);
   if (batch.blocks == 0) return false;
   for (int64_t first = 0; first < blocks; first += batch.blocks) {
@@ -377,8 +382,7 @@ bool encode_blocks_weighted(FormatId format, const float* values, const float* w
   return true;
 }
 
-// Encodes whole blocks of a block format with a search (not the float and ternary ones: false). weights: one
-// a value, not negative, or null.
+// As declared in kernels/encode.h.
 bool encode_blocks(FormatId format, const float* values, const float* weights, int64_t blocks, uint8_t* out) {
   return weights ? encode_blocks_weighted<true>(format, values, weights, blocks, out)
                  : encode_blocks_weighted<false>(format, values, nullptr, blocks, out);

@@ -22,6 +22,7 @@ struct Isa {
   struct F32 { __m256 a, b; };
   struct I32 { __m256i a, b; };
   struct U8 { __m256i a, b; };
+  struct F64 { __m256d v[4]; };
 
   // Lanes below n, as a mask for maskload: n in [0, 16], half 0 or 1.
   static NIBBLE_INLINE __m256i first(int n, int half) {
@@ -121,6 +122,20 @@ struct Isa {
     return _mm256_cvtps_epi32(_mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   static NIBBLE_INLINE I32 round_to_int(F32 x) { return {round_half(x.a), round_half(x.b)}; }
+  static NIBBLE_INLINE __m256i sign_half(__m256 x, __m256 t) {
+    const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+    const __m256i beyond = _mm256_castps_si256(_mm256_cmp_ps(t, size, _CMP_LT_OQ));
+    return _mm256_and_si256(beyond, _mm256_or_si256(_mm256_srai_epi32(_mm256_castps_si256(x), 31), _mm256_set1_epi32(1)));
+  }
+  static NIBBLE_INLINE I32 sign_beyond(F32 x, F32 t) { return {sign_half(x.a, t.a), sign_half(x.b, t.b)}; }
+  // Doubles.
+  static NIBBLE_INLINE F64 zero_d() { const __m256d zero = _mm256_setzero_pd(); return {{zero, zero, zero, zero}}; }
+  static NIBBLE_INLINE void store_d(double* p, F64 x) { for (int i = 0; i < 4; ++i) _mm256_storeu_pd(p + 4 * i, x.v[i]); }
+  static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
+    const __m256d sign = _mm256_set1_pd(-0.0);
+    for (int i = 0; i < 4; ++i) x.v[i] = _mm256_add_pd(x.v[i], _mm256_andnot_pd(sign, _mm256_cvtps_pd(_mm_loadu_ps(p + 4 * i))));
+    return x;
+  }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
     const auto eight = [](const int8_t* bytes) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)); };
     return {_mm256_cvtepi8_epi32(eight(p)), _mm256_cvtepi8_epi32(eight(p + 8))};
@@ -128,6 +143,11 @@ struct Isa {
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 x) {
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
+  static NIBBLE_INLINE void store_low_bytes(uint8_t* p, I32 x) {
+    const __m256i low = _mm256_set1_epi32(255);
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(_mm256_and_si256(x.a, low), _mm256_and_si256(x.b, low)), 0xD8);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
   }
   static NIBBLE_INLINE int32_t reduce_add(I32 x) {
     const __m256i b = _mm256_add_epi32(x.a, x.b);
@@ -209,13 +229,16 @@ struct Isa {
     const __m256i x = load256(p);
     return {masked_shift<LOW>(x, MASK), masked_shift<HIGH>(x, MASK)};
   }
-  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE __m256i field_dup16_half(const void* p) {
+  template <int LOW, int HIGH> static NIBBLE_INLINE __m256i shift_dup16_half(const void* p) {
     const __m128i x = load128(p);
-    const __m128i high = HIGH ? _mm_srli_epi16(x, HIGH) : x, low = LOW ? _mm_srli_epi16(x, LOW) : x;
-    return _mm256_and_si256(_mm256_setr_m128i(low, high), _mm256_set1_epi8(MASK));
+    return _mm256_setr_m128i(LOW ? _mm_srli_epi16(x, LOW) : x, HIGH ? _mm_srli_epi16(x, HIGH) : x);
+  }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup16(const void* p0, const void* p1) {
+    return {shift_dup16_half<LOW, HIGH>(p0), shift_dup16_half<LOW, HIGH>(p1)};
   }
   template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
-    return {field_dup16_half<LOW, HIGH, MASK>(p0), field_dup16_half<LOW, HIGH, MASK>(p1)};
+    const U8 x = shift_dup16<LOW, HIGH>(p0, p1);
+    return {masked_shift<0>(x.a, MASK), masked_shift<0>(x.b, MASK)};
   }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) { return {load256(p0), load256(p1)}; }
   static NIBBLE_INLINE U8 load_4x16(const void* p, size_t stride) {
@@ -232,6 +255,7 @@ struct Isa {
     const __m256i x = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32(int(bits)), spread), select);
     return _mm256_and_si256(_mm256_cmpeq_epi8(x, select), _mm256_set1_epi8(char(value)));
   }
+  static NIBBLE_INLINE U8 bits_to_masks(uint64_t bits) { return bits_to_bytes(bits, 0xFF); }
   static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) {
     return {bits32_to_bytes(uint32_t(bits), value), bits32_to_bytes(uint32_t(bits >> 32), value)};
   }

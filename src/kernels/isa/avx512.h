@@ -24,6 +24,7 @@ struct Isa {
   struct F32 { __m512 v; };
   struct I32 { __m512i v; };
   struct U8 { __m512i v; };
+  struct F64 { __m512d a, b; };
 
   static NIBBLE_INLINE __mmask16 first(int n) { return __mmask16((1u << n) - 1u); }
   // Floats.
@@ -94,8 +95,23 @@ struct Isa {
   static NIBBLE_INLINE I32 round_to_int(F32 a) {
     return {_mm512_cvt_roundps_epi32(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
+  static NIBBLE_INLINE I32 sign_beyond(F32 a, F32 t) {
+    const __mmask16 beyond = _mm512_cmp_ps_mask(t.v, abs(a).v, _CMP_LT_OQ);
+    return {_mm512_maskz_or_epi32(beyond, _mm512_srai_epi32(_mm512_castps_si512(a.v), 31), _mm512_set1_epi32(1))};
+  }
+  // Doubles.
+  static NIBBLE_INLINE F64 zero_d() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+  static NIBBLE_INLINE void store_d(double* p, F64 x) { _mm512_storeu_pd(p, x.a), _mm512_storeu_pd(p + 8, x.b); }
+  static NIBBLE_INLINE __m512d magnitudes8(const float* p) {
+    const __m512i bits = _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
+    return _mm512_castsi512_pd(_mm512_and_si512(bits, _mm512_set1_epi64(0x7FFFFFFFFFFFFFFF)));
+  }
+  static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
+    return {_mm512_add_pd(x.a, magnitudes8(p)), _mm512_add_pd(x.b, magnitudes8(p + 8))};
+  }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+  static NIBBLE_INLINE void store_low_bytes(uint8_t* p, I32 a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
   static NIBBLE_INLINE int32_t reduce_add(I32 a) {
     const __m256i b = _mm256_add_epi32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
     __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
@@ -161,15 +177,20 @@ struct Isa {
     const __m512i shifts = _mm512_inserti64x4(_mm512_set1_epi16(LOW), _mm256_set1_epi16(HIGH), 1);
     return {_mm512_and_si512(_mm512_srlv_epi16(twice, shifts), _mm512_set1_epi8(MASK))};
   }
-  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
+  static NIBBLE_INLINE __m512i dup16(const void* p0, const void* p1) {
     const __m512i first_block = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)p0));
-    const __m512i both = _mm512_mask_broadcast_i32x4(first_block, 0xFF00, _mm_loadu_si128((const __m128i*)p1));
+    return _mm512_mask_broadcast_i32x4(first_block, 0xFF00, _mm_loadu_si128((const __m128i*)p1));
+  }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup16(const void* p0, const void* p1) {
+    const __m512i shifts = _mm512_broadcast_i64x4(_mm256_setr_m128i(_mm_set1_epi16(LOW), _mm_set1_epi16(HIGH)));
+    return {_mm512_srlv_epi16(dup16(p0, p1), shifts)};
+  }
+  template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
 #if defined(__GFNI__)
     constexpr int64_t low = kFieldBits<LOW, MASK>, high = kFieldBits<HIGH, MASK>;
-    return {_mm512_gf2p8affine_epi64_epi8(both, _mm512_setr_epi64(low, low, high, high, low, low, high, high), 0)};
+    return {_mm512_gf2p8affine_epi64_epi8(dup16(p0, p1), _mm512_setr_epi64(low, low, high, high, low, low, high, high), 0)};
 #endif
-    const __m512i shifts = _mm512_broadcast_i64x4(_mm256_setr_m128i(_mm_set1_epi16(LOW), _mm_set1_epi16(HIGH)));
-    return {_mm512_and_si512(_mm512_srlv_epi16(both, shifts), _mm512_set1_epi8(MASK))};
+    return {_mm512_and_si512(shift_dup16<LOW, HIGH>(p0, p1).v, _mm512_set1_epi8(MASK))};
   }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
     return {_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)p0)),
@@ -185,6 +206,7 @@ struct Isa {
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) {
     return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table)), index.v)};
   }
+  static NIBBLE_INLINE U8 bits_to_masks(uint64_t bits) { return {_mm512_movm_epi8(bits)}; }
   static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) { return {_mm512_maskz_set1_epi8(bits, char(value))}; }
   static NIBBLE_INLINE U8 bias_signed(U8 a) { return {_mm512_xor_si512(a.v, _mm512_set1_epi8(char(0x80)))}; }
   static NIBBLE_INLINE U8 broadcast4(const void* p) {

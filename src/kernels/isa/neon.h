@@ -23,6 +23,7 @@ struct Isa {
   struct F32 { float32x4_t v[4]; };
   struct I32 { int32x4_t v[4]; };
   struct U8 { uint8x16_t v[4]; };
+  struct F64 { float64x2_t v[8]; };
 
 #define QUARTERS for (int i = 0; i < 4; ++i)
   // Floats.
@@ -124,6 +125,21 @@ struct Isa {
   static NIBBLE_INLINE F32 bits_to_float(I32 x) { F32 r; QUARTERS r.v[i] = vreinterpretq_f32_s32(x.v[i]); return r; }
   static NIBBLE_INLINE F32 to_float(I32 x) { F32 r; QUARTERS r.v[i] = vcvtq_f32_s32(x.v[i]); return r; }
   static NIBBLE_INLINE I32 round_to_int(F32 x) { I32 r; QUARTERS r.v[i] = vcvtnq_s32_f32(x.v[i]); return r; }
+  static NIBBLE_INLINE I32 sign_beyond(F32 x, F32 t) {
+    I32 r;
+    QUARTERS {
+      const int32x4_t sign = vorrq_s32(vshrq_n_s32(vreinterpretq_s32_f32(x.v[i]), 31), vdupq_n_s32(1));
+      r.v[i] = vandq_s32(vreinterpretq_s32_u32(vcltq_f32(t.v[i], vabsq_f32(x.v[i]))), sign);
+    }
+    return r;
+  }
+  // Doubles.
+  static NIBBLE_INLINE F64 zero_d() { F64 r; for (auto& v : r.v) v = vdupq_n_f64(0); return r; }
+  static NIBBLE_INLINE void store_d(double* p, F64 x) { for (int i = 0; i < 8; ++i) vst1q_f64(p + 2 * i, x.v[i]); }
+  static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
+    for (int i = 0; i < 8; ++i) x.v[i] = vaddq_f64(x.v[i], vabsq_f64(vcvt_f64_f32(vld1_f32(p + 2 * i))));
+    return x;
+  }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
     const int8x16_t bytes = vld1q_s8(p);
     const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
@@ -133,6 +149,7 @@ struct Isa {
     const int16x8_t low = vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1])), high = vcombine_s16(vmovn_s32(x.v[2]), vmovn_s32(x.v[3]));
     vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
   }
+  static NIBBLE_INLINE void store_low_bytes(uint8_t* p, I32 x) { store_i8(reinterpret_cast<int8_t*>(p), x); }
   static NIBBLE_INLINE int32_t reduce_add(I32 x) { return vaddvq_s32(vaddq_s32(vaddq_s32(x.v[0], x.v[1]), vaddq_s32(x.v[2], x.v[3]))); }
   static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
   template <int STEP> static NIBBLE_INLINE I32 spread2(I32 x) {
@@ -208,6 +225,7 @@ struct Isa {
     const uint8x16_t a = vld1q_u8(static_cast<const uint8_t*>(p0)), b = vld1q_u8(static_cast<const uint8_t*>(p1));
     return {{masked_shift<LOW>(a, MASK), masked_shift<HIGH>(a, MASK), masked_shift<LOW>(b, MASK), masked_shift<HIGH>(b, MASK)}};
   }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup16(const void* p0, const void* p1) { return field_dup16<LOW, HIGH, 255>(p0, p1); }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
     const uint8_t *a = static_cast<const uint8_t*>(p0), *b = static_cast<const uint8_t*>(p1);
     return {{vld1q_u8(a), vld1q_u8(a + 16), vld1q_u8(b), vld1q_u8(b + 16)}};
@@ -220,6 +238,7 @@ struct Isa {
     QUARTERS index.v[i] = vqtbl1q_u8(t, index.v[i]);
     return index;
   }
+  static NIBBLE_INLINE U8 bits_to_masks(uint64_t bits) { return bits_to_bytes(bits, 0xFF); }
   static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) {
     const uint8x16_t select = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201ull));
     U8 r;

@@ -16,6 +16,7 @@ struct Isa {
   struct F32 { float v[16]; };
   struct I32 { int32_t v[16]; };
   struct U8 { uint8_t v[64]; };
+  struct F64 { double v[16]; };
 
 #define LANES for (int i = 0; i < 16; ++i)
 #define BYTES for (int i = 0; i < 64; ++i)
@@ -63,8 +64,14 @@ struct Isa {
   static NIBBLE_INLINE F32 bits_to_float(I32 a) { F32 r; LANES r.v[i] = __builtin_bit_cast(float, a.v[i]); return r; }
   static NIBBLE_INLINE F32 to_float(I32 a) { F32 r; LANES r.v[i] = float(a.v[i]); return r; }
   static NIBBLE_INLINE I32 round_to_int(F32 a) { I32 r; LANES r.v[i] = round_even_small(a.v[i]); return r; }
+  static NIBBLE_INLINE I32 sign_beyond(F32 a, F32 t) { I32 r; LANES r.v[i] = int(a.v[i] > t.v[i]) - int(-a.v[i] > t.v[i]); return r; }
+  // Doubles, 16 lanes.
+  static NIBBLE_INLINE F64 zero_d() { return {}; }
+  static NIBBLE_INLINE void store_d(double* p, F64 a) { LANES p[i] = a.v[i]; }
+  static NIBBLE_INLINE F64 add_magnitudes(F64 a, const float* p) { LANES a.v[i] += double(__builtin_fabsf(p[i])); return a; }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { LANES p[i] = int8_t(a.v[i]); }
+  static NIBBLE_INLINE void store_low_bytes(uint8_t* p, I32 a) { LANES p[i] = uint8_t(a.v[i]); }
   static NIBBLE_INLINE int32_t reduce_add(I32 a) { int32_t s = 0; LANES s += a.v[i]; return s; }
   static NIBBLE_INLINE I32 broadcast_i(const int32_t* p) { return set_i(*p); }
   template <int STEP> static NIBBLE_INLINE I32 spread2(I32 a) { I32 r; LANES r.v[i] = a.v[2 * STEP + i / 8]; return r; }
@@ -103,6 +110,7 @@ struct Isa {
     const uint8_t *a = static_cast<const uint8_t*>(p0), *b = static_cast<const uint8_t*>(p1);
     U8 r; BYTES r.v[i] = uint8_t(((i < 32 ? a : b)[i % 16] >> (i % 32 < 16 ? LOW : HIGH)) & MASK); return r;
   }
+  template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup16(const void* p0, const void* p1) { return field_dup16<LOW, HIGH, 255>(p0, p1); }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
     U8 r; __builtin_memcpy(r.v, p0, 32); __builtin_memcpy(r.v + 32, p1, 32); return r;
   }
@@ -112,6 +120,7 @@ struct Isa {
     return r;
   }
   static NIBBLE_INLINE U8 lookup16(const int8_t* table, U8 index) { BYTES index.v[i] = uint8_t(table[index.v[i] & 15]); return index; }
+  static NIBBLE_INLINE U8 bits_to_masks(uint64_t bits) { return bits_to_bytes(bits, 0xFF); }
   static NIBBLE_INLINE U8 bits_to_bytes(uint64_t bits, uint8_t value) { U8 r; BYTES r.v[i] = (bits >> i) & 1 ? value : 0; return r; }
   static NIBBLE_INLINE U8 bias_signed(U8 a) { return a; }
   static NIBBLE_INLINE U8 broadcast4(const void* p) { U8 r; BYTES r.v[i] = static_cast<const uint8_t*>(p)[i % 4]; return r; }
