@@ -39,7 +39,7 @@ struct LaneSum {
 // Codes 0, 1, 2 for -1, 0, +1; returns the scale, in which alone importance has a say.
 float ternary_codes(const float* values, const float* importance, uint64_t count, uint8_t* codes) {
   LaneSum magnitudes;
-  for (uint64_t i = 0; i < count; ++i) magnitudes.add(i, std::abs(double(values[i])));
+  for (uint64_t i = count; i-- > 0;) magnitudes.add(i, std::abs(double(values[i])));  // from the end: so the kernels do
   const double threshold = magnitudes.total() / double(count) / 2;
   LaneSum weighted, weights;
   for (uint64_t i = 0; i < count; ++i) {

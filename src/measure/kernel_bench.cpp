@@ -31,28 +31,34 @@ void fit_calls(KernelCase& kernel) {
     *work *= row.operations;
 }
 
-// What plain vector stores reach that write as many bytes as a case does, to the same place, called the same way.
+// What plain vector stores reach that write as many bytes as a case does, to the same place, called the same way: those of any
+// instruction set. Beyond the first-level cache a case may be a little faster; then it is the ceiling itself.
 class StoreCeilings {
  public:
-  StoreCeilings(const KernelTable& table, const std::vector<KernelCase>& cases) {
+  explicit StoreCeilings(const std::vector<KernelCase>& cases) {
     for (const KernelCase& kernel : cases) {
       if (!kernel.stores_to) continue;
       const auto bytes = size_t(kernel.row.bytes_written);
-      KernelCase& stores = stores_[bytes].kernel;
-      stores.call = [&table, out = kernel.stores_to, bytes] { table.stream_store(out, bytes / sizeof(float)); };
+      Stores& stores = stores_[bytes];
+      if (!stores.kernels.empty()) continue;
+      for (const KernelTable* table : available_kernels())
+        stores.kernels.emplace_back().call = [table, out = kernel.stores_to, bytes] { table->stream_store(out, bytes / sizeof(float)); };
     }
-    for (auto& [bytes, stores] : stores_) fit_calls(stores.kernel);
+    for (auto& [bytes, stores] : stores_)
+      for (KernelCase& kernel : stores.kernels) fit_calls(kernel);
   }
   void measure() {
-    constexpr int kRepeats = 3;
     for (auto& [bytes, stores] : stores_) {
       stores.now = 0;
-      for (int repeat = 0; repeat < kRepeats; ++repeat) {
-        const double seconds = seconds_of_calls(stores.kernel) / stores.kernel.row.operations;
-        stores.now = std::max(stores.now, double(bytes) / seconds / 1e9);
-      }
+      for (const KernelCase& kernel : stores.kernels)
+        stores.now = std::max(stores.now, double(bytes) * kernel.row.operations / seconds_of_calls(kernel) / 1e9);
       stores.best = std::max(stores.best, stores.now);
     }
+  }
+  void include(const KernelCase& kernel) {
+    if (!kernel.stores_to) return;
+    Stores& stores = stores_.at(bytes_of(kernel));
+    stores.best = std::max(stores.best, kernel.row.bytes_written / kernel.row.best_seconds() / 1e9);
   }
   // `measured` with the store ceiling of this case, in this round or the best seen.
   Ceilings now(const KernelCase& kernel, Ceilings measured) const { return with(kernel, measured, &Stores::now); }
@@ -60,12 +66,12 @@ class StoreCeilings {
 
  private:
   struct Stores {
-    KernelCase kernel;
-    double now = 0, best = 0;  // GB/s
+    std::vector<KernelCase> kernels;  // one a table
+    double now = 0, best = 0;         // GB/s
   };
+  static size_t bytes_of(const KernelCase& kernel) { return size_t(kernel.row.bytes_written / kernel.row.operations); }
   Ceilings with(const KernelCase& kernel, Ceilings measured, double Stores::*rate) const {
-    if (kernel.stores_to)
-      measured.store_gb_per_s = stores_.at(size_t(kernel.row.bytes_written / kernel.row.operations)).*rate;
+    if (kernel.stores_to) measured.store_gb_per_s = stores_.at(bytes_of(kernel)).*rate;
     return measured;
   }
   std::map<size_t, Stores> stores_;  // by bytes
@@ -111,7 +117,7 @@ Result<std::vector<BenchRow>> run_kernel_bench(const KernelBenchOptions& options
     return fail(ErrorKind::kInvalidArgument, "no kernel is of both this --kernel and this --format");
   ThreadPool pool(1);
   CeilingMeter meter(*best_table, pool, 0);
-  StoreCeilings stores(*best_table, cases);
+  StoreCeilings stores(cases);
   Ceilings best;
   size_t done = 0;
   for (int repeat = -1; repeat < options.repeats; ++repeat) {
@@ -129,6 +135,7 @@ Result<std::vector<BenchRow>> run_kernel_bench(const KernelBenchOptions& options
   if (progress) progress(done, done);
   best.keep_best(meter.measure(kCeilingRepeats));
   stores.measure();
+  for (const KernelCase& kernel : cases) stores.include(kernel);
   std::vector<BenchRow> rows;
   for (KernelCase& kernel : cases) {
     kernel.row.ceilings = stores.best(kernel, best);

@@ -8,16 +8,11 @@ namespace nibble {
 namespace {
 
 // Doubles in the reference's 32 lanes.
-struct MagnitudeSum {
+struct LaneSum {
   Isa::F64 low = Isa::zero_d(), high = Isa::zero_d();
-  NIBBLE_INLINE void add32(const float* x) { low = Isa::add_magnitudes(low, x), high = Isa::add_magnitudes(high, x + 16); }
-  NIBBLE_INLINE double total() const {
-    double lanes[32];
-    Isa::store_d(lanes, low), Isa::store_d(lanes + 16, high);
-    for (int width = 16; width > 0; width /= 2)
-      for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-    return lanes[0];
-  }
+  NIBBLE_INLINE void add(const float* x) { low = Isa::add_wide(low, x), high = Isa::add_wide(high, x + 16); }
+  NIBBLE_INLINE void add_magnitudes(const float* x) { low = Isa::add_magnitudes(low, x), high = Isa::add_magnitudes(high, x + 16); }
+  NIBBLE_INLINE double total() const { return Isa::reduce_add(Isa::add(low, high)); }
 };
 
 // |x| <= threshold, compared as double, is |x| <= the largest float that is not above it.
@@ -27,41 +22,49 @@ NIBBLE_INLINE float float_not_above(double threshold) {
   return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, nearest) - 1);
 }
 
+// From the end: the pass that follows begins with what is still in the cache.
 NIBBLE_INLINE float threshold_of(const float* values, int64_t count) {
-  MagnitudeSum sum;
-  for (int64_t i = 0; i < count; i += 32) sum.add32(values + i);
+  LaneSum sum;
+#pragma GCC unroll 2
+  for (int64_t i = count - 32; i >= 0; i -= 32) sum.add_magnitudes(values + i);
   return float_not_above(sum.total() / double(count) / 2);
 }
 
 // Codes of 128 values in 32 bytes, four a byte 32 values apart, the first at the top or at the bottom of the byte; adds what is kept to
 // `kept`. Returns how many are.
 template <bool kFirstOnTop>
-NIBBLE_INLINE int encode_codes128(const float* values, Isa::F32 threshold, uint8_t* out, MagnitudeSum& kept) {
+NIBBLE_INLINE int encode_codes128(const float* values, Isa::F32 threshold, uint8_t* out, LaneSum& kept) {
   alignas(64) float magnitudes[128];
+#pragma GCC unroll 2
   for (int half = 0; half < 32; half += 16) {
-    Isa::I32 packed = Isa::set_i(0);
+    Isa::F32 packed = Isa::set_f(0x55);  // from -1, 0, 1 to 0, 1, 2 in all four places
+#pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       const int at = 32 * (kFirstOnTop ? k : 3 - k) + half;
       const Isa::F32 x = Isa::load_f(values + at), size = Isa::abs(x);
       Isa::store_f(magnitudes + at, Isa::select_less(threshold, size, size, Isa::set_f(0)));
-      packed = Isa::add(Isa::shift_left<2>(packed), Isa::sign_beyond(x, threshold));
+      constexpr float kPlaces[] = {64, 16, 4, 1};
+      packed = Isa::fma(Isa::sign_beyond(x, threshold), Isa::set_f(kPlaces[k]), packed);
     }
-    // From -1, 0, 1 to 0, 1, 2 in all four places.
-    Isa::store_low_bytes(out + half, Isa::add(packed, Isa::set_i(0x55)));
+    Isa::store_low_bytes(out + half, Isa::round_to_int(packed));
   }
   __asm__("" : "+m"(magnitudes));  // widened by the loads
-  for (int i = 0; i < 128; i += 32) kept.add32(magnitudes + i);
-  uint64_t bytes[4];
-  __builtin_memcpy(bytes, out, 32);
+#pragma GCC unroll 4
+  for (int i = 0; i < 128; i += 32) kept.add(magnitudes + i);
   int zeros = 0;
-  for (const uint64_t word : bytes) zeros += __builtin_popcountll(word & 0x5555555555555555ull);
+#pragma GCC unroll 4
+  for (int i = 0; i < 32; i += 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, out + i, 8);
+    zeros += __builtin_popcountll(word & 0x5555555555555555ull);
+  }
   return 128 - zeros;
 }
 
 // The whole tensor: its scale follows, then padding.
 void encode_i2_s(const float* values, int64_t blocks, uint8_t* out) {
   const Isa::F32 threshold = Isa::set_f(blocks > 0 ? threshold_of(values, 128 * blocks) : 0);
-  MagnitudeSum kept;
+  LaneSum kept;
   int64_t count = 0;
   for (int64_t b = 0; b < blocks; ++b) count += encode_codes128<true>(values + 128 * b, threshold, out + 32 * b, kept);
   const float trailer[8] = {count > 0 ? float(kept.total() / double(count)) : 0.0f};
@@ -72,7 +75,7 @@ void encode_tq2_0(const float* values, int64_t blocks, uint8_t* out) {
   auto* block = reinterpret_cast<BlockTQ2_0*>(out);
   for (int64_t b = 0; b < blocks; ++b, ++block, values += 256) {
     const Isa::F32 threshold = Isa::set_f(threshold_of(values, 256));
-    MagnitudeSum kept;
+    LaneSum kept;
     int count = encode_codes128<false>(values, threshold, block->qs, kept);
     count += encode_codes128<false>(values + 128, threshold, block->qs + 32, kept);
     const float scale = count > 0 ? float(kept.total() / double(count)) : 0.0f;

@@ -122,15 +122,24 @@ struct Isa {
     return _mm256_cvtps_epi32(_mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   static NIBBLE_INLINE I32 round_to_int(F32 x) { return {round_half(x.a), round_half(x.b)}; }
-  static NIBBLE_INLINE __m256i sign_half(__m256 x, __m256 t) {
-    const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
-    const __m256i beyond = _mm256_castps_si256(_mm256_cmp_ps(t, size, _CMP_LT_OQ));
-    return _mm256_and_si256(beyond, _mm256_or_si256(_mm256_srai_epi32(_mm256_castps_si256(x), 31), _mm256_set1_epi32(1)));
+  static NIBBLE_INLINE __m256 sign_half(__m256 x, __m256 t) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    const __m256 beyond = _mm256_cmp_ps(t, _mm256_andnot_ps(sign, x), _CMP_LT_OQ);
+    return _mm256_and_ps(beyond, _mm256_or_ps(_mm256_and_ps(x, sign), _mm256_set1_ps(1)));
   }
-  static NIBBLE_INLINE I32 sign_beyond(F32 x, F32 t) { return {sign_half(x.a, t.a), sign_half(x.b, t.b)}; }
+  static NIBBLE_INLINE F32 sign_beyond(F32 x, F32 t) { return {sign_half(x.a, t.a), sign_half(x.b, t.b)}; }
   // Doubles.
   static NIBBLE_INLINE F64 zero_d() { const __m256d zero = _mm256_setzero_pd(); return {{zero, zero, zero, zero}}; }
-  static NIBBLE_INLINE void store_d(double* p, F64 x) { for (int i = 0; i < 4; ++i) _mm256_storeu_pd(p + 4 * i, x.v[i]); }
+  static NIBBLE_INLINE F64 add(F64 x, F64 y) { for (int i = 0; i < 4; ++i) x.v[i] = _mm256_add_pd(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE double reduce_add(F64 x) {
+    const __m256d d = _mm256_add_pd(_mm256_add_pd(x.v[0], x.v[2]), _mm256_add_pd(x.v[1], x.v[3]));
+    const __m128d e = _mm_add_pd(_mm256_castpd256_pd128(d), _mm256_extractf128_pd(d, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(e, _mm_unpackhi_pd(e, e)));
+  }
+  static NIBBLE_INLINE F64 add_wide(F64 x, const float* p) {
+    for (int i = 0; i < 4; ++i) x.v[i] = _mm256_add_pd(x.v[i], _mm256_cvtps_pd(_mm_loadu_ps(p + 4 * i)));
+    return x;
+  }
   static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
     const __m256d sign = _mm256_set1_pd(-0.0);
     for (int i = 0; i < 4; ++i) x.v[i] = _mm256_add_pd(x.v[i], _mm256_andnot_pd(sign, _mm256_cvtps_pd(_mm_loadu_ps(p + 4 * i))));

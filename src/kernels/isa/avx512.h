@@ -95,16 +95,26 @@ struct Isa {
   static NIBBLE_INLINE I32 round_to_int(F32 a) {
     return {_mm512_cvt_roundps_epi32(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
   }
-  static NIBBLE_INLINE I32 sign_beyond(F32 a, F32 t) {
+  static NIBBLE_INLINE F32 sign_beyond(F32 a, F32 t) {
     const __mmask16 beyond = _mm512_cmp_ps_mask(t.v, abs(a).v, _CMP_LT_OQ);
-    return {_mm512_maskz_or_epi32(beyond, _mm512_srai_epi32(_mm512_castps_si512(a.v), 31), _mm512_set1_epi32(1))};
+    const __m512i sign = _mm512_set1_epi32(int(0x80000000)), one = _mm512_castps_si512(_mm512_set1_ps(1));
+    return {_mm512_castsi512_ps(_mm512_maskz_ternarylogic_epi32(beyond, _mm512_castps_si512(a.v), sign, one, 0xEA))};
   }
   // Doubles.
   static NIBBLE_INLINE F64 zero_d() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
-  static NIBBLE_INLINE void store_d(double* p, F64 x) { _mm512_storeu_pd(p, x.a), _mm512_storeu_pd(p + 8, x.b); }
+  static NIBBLE_INLINE F64 add(F64 x, F64 y) { return {_mm512_add_pd(x.a, y.a), _mm512_add_pd(x.b, y.b)}; }
+  static NIBBLE_INLINE double reduce_add(F64 x) {
+    const __m512d c = _mm512_add_pd(x.a, x.b);
+    const __m256d d = _mm256_add_pd(_mm512_castpd512_pd256(c), _mm512_extractf64x4_pd(c, 1));
+    const __m128d e = _mm_add_pd(_mm256_castpd256_pd128(d), _mm256_extractf128_pd(d, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(e, _mm_unpackhi_pd(e, e)));
+  }
   static NIBBLE_INLINE __m512d magnitudes8(const float* p) {
     const __m512i bits = _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
     return _mm512_castsi512_pd(_mm512_and_si512(bits, _mm512_set1_epi64(0x7FFFFFFFFFFFFFFF)));
+  }
+  static NIBBLE_INLINE F64 add_wide(F64 x, const float* p) {
+    return {_mm512_add_pd(x.a, _mm512_cvtps_pd(_mm256_loadu_ps(p))), _mm512_add_pd(x.b, _mm512_cvtps_pd(_mm256_loadu_ps(p + 8)))};
   }
   static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
     return {_mm512_add_pd(x.a, magnitudes8(p)), _mm512_add_pd(x.b, magnitudes8(p + 8))};

@@ -125,17 +125,24 @@ struct Isa {
   static NIBBLE_INLINE F32 bits_to_float(I32 x) { F32 r; QUARTERS r.v[i] = vreinterpretq_f32_s32(x.v[i]); return r; }
   static NIBBLE_INLINE F32 to_float(I32 x) { F32 r; QUARTERS r.v[i] = vcvtq_f32_s32(x.v[i]); return r; }
   static NIBBLE_INLINE I32 round_to_int(F32 x) { I32 r; QUARTERS r.v[i] = vcvtnq_s32_f32(x.v[i]); return r; }
-  static NIBBLE_INLINE I32 sign_beyond(F32 x, F32 t) {
-    I32 r;
+  static NIBBLE_INLINE F32 sign_beyond(F32 x, F32 t) {
     QUARTERS {
-      const int32x4_t sign = vorrq_s32(vshrq_n_s32(vreinterpretq_s32_f32(x.v[i]), 31), vdupq_n_s32(1));
-      r.v[i] = vandq_s32(vreinterpretq_s32_u32(vcltq_f32(t.v[i], vabsq_f32(x.v[i]))), sign);
+      const float32x4_t one = vbslq_f32(vdupq_n_u32(0x80000000u), x.v[i], vdupq_n_f32(1));
+      x.v[i] = vreinterpretq_f32_u32(vandq_u32(vcltq_f32(t.v[i], vabsq_f32(x.v[i])), vreinterpretq_u32_f32(one)));
     }
-    return r;
+    return x;
   }
   // Doubles.
   static NIBBLE_INLINE F64 zero_d() { F64 r; for (auto& v : r.v) v = vdupq_n_f64(0); return r; }
-  static NIBBLE_INLINE void store_d(double* p, F64 x) { for (int i = 0; i < 8; ++i) vst1q_f64(p + 2 * i, x.v[i]); }
+  static NIBBLE_INLINE F64 add(F64 x, F64 y) { for (int i = 0; i < 8; ++i) x.v[i] = vaddq_f64(x.v[i], y.v[i]); return x; }
+  static NIBBLE_INLINE double reduce_add(F64 x) {
+    for (int width = 4; width; width /= 2) for (int i = 0; i < width; ++i) x.v[i] = vaddq_f64(x.v[i], x.v[i + width]);
+    return vgetq_lane_f64(x.v[0], 0) + vgetq_lane_f64(x.v[0], 1);
+  }
+  static NIBBLE_INLINE F64 add_wide(F64 x, const float* p) {
+    for (int i = 0; i < 8; ++i) x.v[i] = vaddq_f64(x.v[i], vcvt_f64_f32(vld1_f32(p + 2 * i)));
+    return x;
+  }
   static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
     for (int i = 0; i < 8; ++i) x.v[i] = vaddq_f64(x.v[i], vabsq_f64(vcvt_f64_f32(vld1_f32(p + 2 * i))));
     return x;

@@ -64,10 +64,15 @@ struct Isa {
   static NIBBLE_INLINE F32 bits_to_float(I32 a) { F32 r; LANES r.v[i] = __builtin_bit_cast(float, a.v[i]); return r; }
   static NIBBLE_INLINE F32 to_float(I32 a) { F32 r; LANES r.v[i] = float(a.v[i]); return r; }
   static NIBBLE_INLINE I32 round_to_int(F32 a) { I32 r; LANES r.v[i] = round_even_small(a.v[i]); return r; }
-  static NIBBLE_INLINE I32 sign_beyond(F32 a, F32 t) { I32 r; LANES r.v[i] = int(a.v[i] > t.v[i]) - int(-a.v[i] > t.v[i]); return r; }
+  static NIBBLE_INLINE F32 sign_beyond(F32 a, F32 t) { F32 r; LANES r.v[i] = a.v[i] > t.v[i] ? 1.0f : -a.v[i] > t.v[i] ? -1.0f : 0.0f; return r; }
   // Doubles, 16 lanes.
   static NIBBLE_INLINE F64 zero_d() { return {}; }
-  static NIBBLE_INLINE void store_d(double* p, F64 a) { LANES p[i] = a.v[i]; }
+  static NIBBLE_INLINE F64 add(F64 a, F64 b) { LANES a.v[i] += b.v[i]; return a; }
+  static NIBBLE_INLINE double reduce_add(F64 a) {
+    for (int width = 8; width; width /= 2) for (int i = 0; i < width; ++i) a.v[i] += a.v[i + width];
+    return a.v[0];
+  }
+  static NIBBLE_INLINE F64 add_wide(F64 a, const float* p) { LANES a.v[i] += double(p[i]); return a; }
   static NIBBLE_INLINE F64 add_magnitudes(F64 a, const float* p) { LANES a.v[i] += double(__builtin_fabsf(p[i])); return a; }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { LANES p[i] = int8_t(a.v[i]); }
