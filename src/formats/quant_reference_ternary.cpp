@@ -25,32 +25,56 @@ uint8_t pack_trits(const int (&trits)[5]) {
   return uint8_t((number * 256 + 242) / 243);
 }
 
-// A sum in the order that vectors can follow: value i to lane i % 32, then the upper half of the lanes to the lower.
-struct LaneSum {
-  double lanes[32] = {};
-  void add(uint64_t i, double value) { lanes[i % 32] += value; }
-  double total() {
-    for (int width = 16; width > 0; width /= 2)
-      for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-    return lanes[0];
-  }
-};
+// Sums in the order that vectors can follow: of 128 values, those at a distance of 32 meet in one of 32 lanes, first as floats, fractions
+// that cannot overflow; then the lanes are doubles, and in the end their upper half is added to the lower until one is left.
+constexpr uint64_t kLanes = 32, kGroup = 128;
+double total_of(double (&lanes)[kLanes]) {
+  for (uint64_t width = kLanes / 2; width > 0; width /= 2)
+    for (uint64_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
 
-// Codes 0, 1, 2 for -1, 0, +1; returns the scale, in which alone importance has a say.
-float ternary_codes(const float* values, const float* importance, uint64_t count, uint8_t* codes) {
-  LaneSum magnitudes;
-  for (uint64_t i = count; i-- > 0;) magnitudes.add(i, std::abs(double(values[i])));  // from the end: so the kernels do
-  const double threshold = magnitudes.total() / double(count) / 2;
-  LaneSum weighted, weights;
+double mean_magnitude(const float* values, uint64_t count) {
+  double lanes[kLanes] = {};
+  for (uint64_t group = count; group > 0; group -= kGroup)  // from the end, so the kernels do
+    for (uint64_t lane = 0; lane < kLanes; ++lane) {
+      float quarter = 0;
+      for (uint64_t i = 0; i < kGroup; i += kLanes)
+        quarter = std::fma(std::abs(values[group - kGroup + lane + i]), 0.25f, quarter);
+      lanes[lane] += quarter;
+    }
+  return total_of(lanes) * 4 / double(count);
+}
+
+// Mean magnitude of the values that are kept (code not 1). Pairs of equal magnitudes have an exact half sum (unless it is subnormal).
+float kept_mean(const float* values, const uint8_t* codes, uint64_t count) {
+  double lanes[kLanes] = {};
+  uint64_t kept = 0;
+  for (uint64_t pair = 0; pair < count; pair += 2 * kLanes)
+    for (uint64_t lane = pair; lane < pair + kLanes; ++lane) {
+      float half = 0;
+      for (const uint64_t i : {lane, lane + kLanes})
+        if (codes[i] != 1) half = std::fma(std::abs(values[i]), 0.5f, half), ++kept;
+      lanes[lane - pair] += half;
+    }
+  return kept > 0 ? float(total_of(lanes) * 2 / double(kept)) : 0.0f;
+}
+float weighted_mean(const float* values, const float* importance, const uint8_t* codes, uint64_t count) {
+  double weighted = 0, weights = 0;
   for (uint64_t i = 0; i < count; ++i) {
-    const double magnitude = std::abs(double(values[i])), w = importance ? importance[i] : 1.0;
-    codes[i] = magnitude <= threshold ? 1 : values[i] < 0 ? 0 : 2;
     if (codes[i] == 1) continue;
-    weighted.add(i, w * magnitude);
-    weights.add(i, w);
+    weighted += double(importance[i]) * std::abs(double(values[i]));
+    weights += importance[i];
   }
-  const double all_weights = weights.total();
-  return all_weights > 0 ? float(weighted.total() / all_weights) : 0.0f;
+  return weights > 0 ? float(weighted / weights) : 0.0f;
+}
+
+// Codes 0, 1, 2 for -1, 0, +1 of a multiple of 128 values; returns the scale, in which alone importance has a say.
+float ternary_codes(const float* values, const float* importance, uint64_t count, uint8_t* codes) {
+  const double threshold = mean_magnitude(values, count) / 2;
+  for (uint64_t i = 0; i < count; ++i)
+    codes[i] = std::abs(double(values[i])) <= threshold ? 1 : values[i] < 0 ? 0 : 2;
+  return importance ? weighted_mean(values, importance, codes, count) : kept_mean(values, codes, count);
 }
 
 // Values in the order in which TQ1_0's bytes hold them: use(value, byte, trit).

@@ -140,11 +140,6 @@ struct Isa {
     for (int i = 0; i < 4; ++i) x.v[i] = _mm256_add_pd(x.v[i], _mm256_cvtps_pd(_mm_loadu_ps(p + 4 * i)));
     return x;
   }
-  static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
-    const __m256d sign = _mm256_set1_pd(-0.0);
-    for (int i = 0; i < 4; ++i) x.v[i] = _mm256_add_pd(x.v[i], _mm256_andnot_pd(sign, _mm256_cvtps_pd(_mm_loadu_ps(p + 4 * i))));
-    return x;
-  }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
     const auto eight = [](const int8_t* bytes) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)); };
     return {_mm256_cvtepi8_epi32(eight(p)), _mm256_cvtepi8_epi32(eight(p + 8))};

@@ -109,15 +109,8 @@ struct Isa {
     const __m128d e = _mm_add_pd(_mm256_castpd256_pd128(d), _mm256_extractf128_pd(d, 1));
     return _mm_cvtsd_f64(_mm_add_sd(e, _mm_unpackhi_pd(e, e)));
   }
-  static NIBBLE_INLINE __m512d magnitudes8(const float* p) {
-    const __m512i bits = _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps(p)));
-    return _mm512_castsi512_pd(_mm512_and_si512(bits, _mm512_set1_epi64(0x7FFFFFFFFFFFFFFF)));
-  }
   static NIBBLE_INLINE F64 add_wide(F64 x, const float* p) {
     return {_mm512_add_pd(x.a, _mm512_cvtps_pd(_mm256_loadu_ps(p))), _mm512_add_pd(x.b, _mm512_cvtps_pd(_mm256_loadu_ps(p + 8)))};
-  }
-  static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
-    return {_mm512_add_pd(x.a, magnitudes8(p)), _mm512_add_pd(x.b, magnitudes8(p + 8))};
   }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }

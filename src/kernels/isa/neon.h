@@ -143,10 +143,6 @@ struct Isa {
     for (int i = 0; i < 8; ++i) x.v[i] = vaddq_f64(x.v[i], vcvt_f64_f32(vld1_f32(p + 2 * i)));
     return x;
   }
-  static NIBBLE_INLINE F64 add_magnitudes(F64 x, const float* p) {
-    for (int i = 0; i < 8; ++i) x.v[i] = vaddq_f64(x.v[i], vabsq_f64(vcvt_f64_f32(vld1_f32(p + 2 * i))));
-    return x;
-  }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) {
     const int8x16_t bytes = vld1q_s8(p);
     const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));

@@ -73,7 +73,6 @@ struct Isa {
     return a.v[0];
   }
   static NIBBLE_INLINE F64 add_wide(F64 a, const float* p) { LANES a.v[i] += double(p[i]); return a; }
-  static NIBBLE_INLINE F64 add_magnitudes(F64 a, const float* p) { LANES a.v[i] += double(__builtin_fabsf(p[i])); return a; }
   static NIBBLE_INLINE I32 load_i8(const int8_t* p) { I32 r; LANES r.v[i] = p[i]; return r; }
   static NIBBLE_INLINE void store_i8(int8_t* p, I32 a) { LANES p[i] = int8_t(a.v[i]); }
   static NIBBLE_INLINE void store_low_bytes(uint8_t* p, I32 a) { LANES p[i] = uint8_t(a.v[i]); }

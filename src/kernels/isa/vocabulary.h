@@ -20,7 +20,8 @@
 // widen_half4: four halves to floats in memory. shift_in_bytes<N>: right by N or left by -N; shift_dup32<L, H>(p) and shift_dup16: as field_...;
 // all may leave bits of a neighbouring byte where zeros would come in. bits_to_masks: bit i gives byte 0 or 255. select_bits<M>(a, b): (a & M) | (b & ~M); and_xor<A, X>(a): (a & A) ^ X.
 // trits(bytes, powers): of each lane the base-3 digit ((byte * power mod 256) * 3) >> 8, powers times 256. widen_u8x16: 16 bytes.
-// F64: 16 doubles; reduce_add adds the upper half of the lanes to the lower, again and again. add_wide(sum, p): adds p[i] to lane i; add_magnitudes: |p[i]|. sign_beyond(x, t): 1 above t, -1 below -t, else 0.
+// F64: 16 doubles; reduce_add adds the upper half of the lanes to the lower, again and again. add_wide(sum, p): adds p[i] to lane i.
+// sign_beyond(x, t): 1 above t, -1 below -t, else 0.
 // store_low_bytes: of each lane, where store_i8 is for lanes within int8.
 // kMaxRowColumns: up to so many columns are multiplied with K along the lanes; kTilePanels x kTileColumns: the tile of 16 rows by
 // columns that fits the registers beyond that; kFloatRows x kFloatColumns, kAttentionRows x kAttentionVectors likewise.
@@ -48,7 +49,7 @@ concept Vocabulary = requires(typename V::F32 f, typename V::I32 i, typename V::
   { V::fma(f, f, f) }; { V::div(f, f) }; { V::sqrt(f) }; { V::abs(f) }; { V::select_less(f, f, f, f) };
   { V::store_bf16(hp, f) }; { V::lookup4(f, i) }; { V::template shift_right<1>(i) }; { V::sub_u8(u, u) }; { V::kHasLookup16 };
   { V::widen_half4(hp, fp) }; { V::template shift_dup16<0, 4>(p, p) }; { V::bits_to_masks(uint64_t{}) };
-  { V::reduce_add(V::add(V::add_magnitudes(V::add_wide(V::zero_d(), fp), fp), V::zero_d())) }; { V::sign_beyond(f, f) }; { V::store_low_bytes(reinterpret_cast<uint8_t*>(bp), i) }; { V::template shift_in_bytes<-1>(u) }; { V::template shift_dup32<1, -1>(p) }; { V::template select_bits<15>(u, u) };
+  { V::reduce_add(V::add(V::add_wide(V::zero_d(), fp), V::zero_d())) }; { V::sign_beyond(f, f) }; { V::store_low_bytes(reinterpret_cast<uint8_t*>(bp), i) }; { V::template shift_in_bytes<-1>(u) }; { V::template shift_dup32<1, -1>(p) }; { V::template select_bits<15>(u, u) };
   { V::template and_xor<31, 16>(u) }; { V::trits(i, i) }; { V::widen_u8x16(static_cast<const uint8_t*>(p)) };
   { V::reduce_add(f) }; { V::reduce_max(f) }; { V::load_half(hp, 3) }; { V::store_half(hp, f, 3) }; { V::load_bf16(hp) };
   { V::to_float(i) }; { V::round_to_int(f) }; { V::bits_to_float(i) }; { V::store_i8(bp, i) }; { V::load_i8(bp) };
