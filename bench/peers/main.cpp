@@ -22,6 +22,7 @@ struct Options {
   bool ignore_eog = false, pure = false, requantize = false;
   long long row_length = 0;
   double seconds = 0.2;
+  long long row_blocks = 0;
   std::function<Status(const PeerApi&)> action;
 };
 
@@ -103,9 +104,10 @@ void add_rows(CLI::App& app, Options& o) {
   o.types = {"f16",  "bf16", "q4_0", "q4_1",   "q5_0",   "q5_1",  "q8_0",  "q2_k", "q3_k",
              "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs", "tq1_0", "tq2_0", "mxfp4"};
   speed->add_option("types", o.types);
+  speed->add_option("--blocks", o.row_blocks, "in one row; without it, 64 rows of 4096 values");
   speed->add_option("--seconds", o.seconds, "for each measurement")->capture_default_str();
   speed->callback(
-      [&] { o.action = [&](const PeerApi& api) { return bench_rows(api, o.types, o.seconds); }; });
+      [&] { o.action = [&](const PeerApi& api) { return bench_rows(api, o.types, o.row_blocks, o.seconds); }; });
   CLI::App* file = app.add_subcommand("quantize-file", "model file -> model file, timed");
   file->add_option("in", o.in)->required();
   file->add_option("out", o.out)->required();

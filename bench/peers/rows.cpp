@@ -14,15 +14,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Runs `work` (which handles `bytes`) until `seconds` have gone by; returns the best GB/s of a single run.
+// Runs `work` (which handles `bytes`) until `seconds` have gone by; returns the best GB/s of as many calls at once as handle a
+// megabyte.
 template <class Work>
 double best_rate(double bytes, double seconds, Work work) {
+  const int calls = std::max(1, static_cast<int>(1e6 / bytes));
   double best = 0;
   const auto start = Clock::now();
   do {
     const auto from = Clock::now();
-    work();
-    best = std::max(best, bytes / seconds_since(from));
+    for (int i = 0; i < calls; ++i) work();
+    best = std::max(best, calls * bytes / seconds_since(from));
   } while (seconds_since(start) < seconds);
   return best * 1e-9;
 }
@@ -84,19 +86,20 @@ Status quantize(const PeerApi& api, const std::string& type, long long row_lengt
   return write_file("-", blocks.data(), blocks.size());
 }
 
-Status bench_rows(const PeerApi& api, const std::vector<std::string>& types, double seconds) {
-  constexpr std::size_t kRow = 4096, kRows = 64;  // 1 MiB of floats: stays in L2 as a matmul's scratch would
-  const std::vector<float> values = gaussian(kRow * kRows);
-  std::vector<float> decoded(values.size());
+Status bench_rows(const PeerApi& api, const std::vector<std::string>& types, long long row_blocks, double seconds) {
   for (const std::string& name : types) {
     NIBBLE_TRY(const std::int32_t id, api.type_id(name));
     const GgmlTypeTraits& traits = *api.type_traits(id);
+    // Without a number 1 MiB of floats: stays in L2 as a matmul's scratch would.
+    const long long row = row_blocks > 0 ? row_blocks * traits.block_values : 4096, rows = row_blocks > 0 ? 1 : 64;
+    const std::vector<float> values = gaussian(static_cast<std::size_t>(row * rows));
+    std::vector<float> decoded(values.size());
     if (!traits.to_float) return fail(ErrorKind::kUnsupported, "the peer does not decode ", traits.type_name);
     std::string blocks(values.size() / static_cast<std::size_t>(traits.block_values) * traits.block_bytes,
                        '\0');
     const double f32_bytes = static_cast<double>(values.size() * sizeof(float));
     const double encode = best_rate(f32_bytes, seconds, [&] {
-      api.quantize_chunk(id, values.data(), blocks.data(), 0, kRows, kRow, nullptr);
+      api.quantize_chunk(id, values.data(), blocks.data(), 0, rows, row, nullptr);
     });
     const double decode = best_rate(f32_bytes, seconds, [&] {
       traits.to_float(blocks.data(), decoded.data(), static_cast<std::int64_t>(decoded.size()));
