@@ -62,7 +62,8 @@ Status dequantize(const PeerApi& api, const std::string& type);
 Status quantize(const PeerApi& api, const std::string& type, long long row_length,
                 const std::string& importance);
 // Speed of decoding and encoding rows, a JSON line a type.
-Status bench_rows(const PeerApi& api, const std::vector<std::string>& types, long long row_blocks, double seconds);
+Status bench_rows(const PeerApi& api, const std::vector<std::string>& types, long long row_blocks,
+                  double seconds);
 
 struct BenchOptions {
   ModelOptions model;

@@ -14,8 +14,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Runs `work` (which handles `bytes`) until `seconds` have gone by; returns the best GB/s of as many calls at once as handle a
-// megabyte.
+// Runs `work` (which handles `bytes`) until `seconds` have gone by; returns the best GB/s of as many calls at
+// once as handle a megabyte.
 template <class Work>
 double best_rate(double bytes, double seconds, Work work) {
   const int calls = std::max(1, static_cast<int>(1e6 / bytes));
@@ -86,12 +86,14 @@ Status quantize(const PeerApi& api, const std::string& type, long long row_lengt
   return write_file("-", blocks.data(), blocks.size());
 }
 
-Status bench_rows(const PeerApi& api, const std::vector<std::string>& types, long long row_blocks, double seconds) {
+Status bench_rows(const PeerApi& api, const std::vector<std::string>& types, long long row_blocks,
+                  double seconds) {
   for (const std::string& name : types) {
     NIBBLE_TRY(const std::int32_t id, api.type_id(name));
     const GgmlTypeTraits& traits = *api.type_traits(id);
     // Without a number 1 MiB of floats: stays in L2 as a matmul's scratch would.
-    const long long row = row_blocks > 0 ? row_blocks * traits.block_values : 4096, rows = row_blocks > 0 ? 1 : 64;
+    const long long row = row_blocks > 0 ? row_blocks * traits.block_values : 4096,
+                    rows = row_blocks > 0 ? 1 : 64;
     const std::vector<float> values = gaussian(static_cast<std::size_t>(row * rows));
     std::vector<float> decoded(values.size());
     if (!traits.to_float) return fail(ErrorKind::kUnsupported, "the peer does not decode ", traits.type_name);

@@ -25,8 +25,9 @@ uint8_t pack_trits(const int (&trits)[5]) {
   return uint8_t((number * 256 + 242) / 243);
 }
 
-// Sums in the order that vectors can follow: of 128 values, those at a distance of 32 meet in one of 32 lanes, first as floats, fractions
-// that cannot overflow; then the lanes are doubles, and in the end their upper half is added to the lower until one is left.
+// Sums in the order that vectors can follow: of 128 values, those at a distance of 32 meet in one of 32
+// lanes, first as floats, fractions that cannot overflow; then the lanes are doubles, and in the end their
+// upper half is added to the lower until one is left.
 constexpr uint64_t kLanes = 32, kGroup = 128;
 double total_of(double (&lanes)[kLanes]) {
   for (uint64_t width = kLanes / 2; width > 0; width /= 2)
@@ -46,7 +47,8 @@ double mean_magnitude(const float* values, uint64_t count) {
   return total_of(lanes) * 4 / double(count);
 }
 
-// Mean magnitude of the values that are kept (code not 1). Pairs of equal magnitudes have an exact half sum (unless it is subnormal).
+// Mean magnitude of the values that are kept (code not 1). Pairs of equal magnitudes have an exact half sum
+// (unless it is subnormal).
 float kept_mean(const float* values, const uint8_t* codes, uint64_t count) {
   double lanes[kLanes] = {};
   uint64_t kept = 0;
@@ -69,7 +71,8 @@ float weighted_mean(const float* values, const float* importance, const uint8_t*
   return weights > 0 ? float(weighted / weights) : 0.0f;
 }
 
-// Codes 0, 1, 2 for -1, 0, +1 of a multiple of 128 values; returns the scale, in which alone importance has a say.
+// Codes 0, 1, 2 for -1, 0, +1 of a multiple of 128 values; returns the scale, in which alone importance has a
+// say.
 float ternary_codes(const float* values, const float* importance, uint64_t count, uint8_t* codes) {
   const double threshold = mean_magnitude(values, count) / 2;
   for (uint64_t i = 0; i < count; ++i)

@@ -86,7 +86,8 @@ enum class RopeKind : uint8_t { kNone, kAdjacentPairs, kHalves };  // NORM and N
 enum class Activation : uint8_t { kSilu, kGelu, kReluSquared };    // gelu is the tanh form
 
 // Blocks of a format as numbers. `out` has the values of `blocks` blocks, of the type in the member's name, of any alignment: f32 is
-// bit-equal to decode_reference (formats/quant_reference.h), f16 and bf16 are that rounded to nearest even, NaN kept. tensor_scale: I2_S.
+// bit-equal to decode_reference (formats/quant_reference.h; of NaN only that it is one), f16 and bf16 are that rounded to nearest even.
+// tensor_scale: I2_S. `in` is aligned to 4 bytes, as tensors of a file are.
 struct DecodeKernels {
   using Decode = void (*)(const uint8_t* in, int64_t blocks, float tensor_scale, void* out);
   Decode f32[kFormatCount], f16[kFormatCount], bf16[kFormatCount];  // by format_index(), for every format

@@ -31,8 +31,9 @@ void fit_calls(KernelCase& kernel) {
     *work *= row.operations;
 }
 
-// What plain vector stores reach that write as many bytes as a case does, to the same place, called the same way: those of any
-// instruction set. Beyond the first-level cache a case may be a little faster; then it is the ceiling itself.
+// What plain vector stores reach that write as many bytes as a case does, to the same place, called the same
+// way: those of any instruction set. Beyond the first-level cache a case may be a little faster; then it is
+// the ceiling itself.
 class StoreCeilings {
  public:
   explicit StoreCeilings(const std::vector<KernelCase>& cases) {
@@ -42,7 +43,9 @@ class StoreCeilings {
       Stores& stores = stores_[bytes];
       if (!stores.kernels.empty()) continue;
       for (const KernelTable* table : available_kernels())
-        stores.kernels.emplace_back().call = [table, out = kernel.stores_to, bytes] { table->stream_store(out, bytes / sizeof(float)); };
+        stores.kernels.emplace_back().call = [table, out = kernel.stores_to, bytes] {
+          table->stream_store(out, bytes / sizeof(float));
+        };
     }
     for (auto& [bytes, stores] : stores_)
       for (KernelCase& kernel : stores.kernels) fit_calls(kernel);
@@ -51,7 +54,8 @@ class StoreCeilings {
     for (auto& [bytes, stores] : stores_) {
       stores.now = 0;
       for (const KernelCase& kernel : stores.kernels)
-        stores.now = std::max(stores.now, double(bytes) * kernel.row.operations / seconds_of_calls(kernel) / 1e9);
+        stores.now =
+            std::max(stores.now, double(bytes) * kernel.row.operations / seconds_of_calls(kernel) / 1e9);
       stores.best = std::max(stores.best, stores.now);
     }
   }
@@ -61,15 +65,21 @@ class StoreCeilings {
     stores.best = std::max(stores.best, kernel.row.bytes_written / kernel.row.best_seconds() / 1e9);
   }
   // `measured` with the store ceiling of this case, in this round or the best seen.
-  Ceilings now(const KernelCase& kernel, Ceilings measured) const { return with(kernel, measured, &Stores::now); }
-  Ceilings best(const KernelCase& kernel, Ceilings measured) const { return with(kernel, measured, &Stores::best); }
+  Ceilings now(const KernelCase& kernel, Ceilings measured) const {
+    return with(kernel, measured, &Stores::now);
+  }
+  Ceilings best(const KernelCase& kernel, Ceilings measured) const {
+    return with(kernel, measured, &Stores::best);
+  }
 
  private:
   struct Stores {
     std::vector<KernelCase> kernels;  // one a table
     double now = 0, best = 0;         // GB/s
   };
-  static size_t bytes_of(const KernelCase& kernel) { return size_t(kernel.row.bytes_written / kernel.row.operations); }
+  static size_t bytes_of(const KernelCase& kernel) {
+    return size_t(kernel.row.bytes_written / kernel.row.operations);
+  }
   Ceilings with(const KernelCase& kernel, Ceilings measured, double Stores::*rate) const {
     if (kernel.stores_to) measured.store_gb_per_s = stores_.at(bytes_of(kernel)).*rate;
     return measured;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <span>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
 
 #include "formats/tensor_view.h"
 #include "kernels/drive.h"
@@ -24,8 +24,8 @@ constexpr int64_t kMostRows = 2048;         // of a matmul with one column
 constexpr int64_t kFewRows = 128;  // of a matmul with several columns: the smallest piece a thread takes
 constexpr int64_t kDecodedBlocks[] = {32, 128, 512, 4096};
 constexpr int64_t kTernaryValues[] = {1 << 10, 1 << 14, 1 << 18, 1 << 20};  // encoded at once
-constexpr int64_t kHalvesBlocks = 128;  // decoded to f16 and bf16
-constexpr int kHeads = 8, kKvHeads = 2;  // attention, RoPE, KV
+constexpr int64_t kHalvesBlocks = 128;                                      // decoded to f16 and bf16
+constexpr int kHeads = 8, kKvHeads = 2;                                     // attention, RoPE, KV
 
 }  // namespace
 
@@ -124,15 +124,19 @@ class Builder {
     auto* const out = data_->buffer<uint8_t>("ternary codes", size_t(std::end(kTernaryValues)[-1]));
     for (int64_t i = 0; i < values; ++i) in[i] = data_->a[size_t(i % kArena)];
     const int64_t blocks = values / format.block_values;
-    add("encode", format.name, concat("x", values), {.read = 4.0 * double(values), .written = double(blocks * format.block_bytes)},
-        [=, data = data_, encode = encoder_of(table_), id = format.id] { encode(id, in, nullptr, blocks, out); });
+    add("encode", format.name, concat("x", values),
+        {.read = 4.0 * double(values), .written = double(blocks * format.block_bytes)},
+        [=, data = data_, encode = encoder_of(table_), id = format.id] {
+          encode(id, in, nullptr, blocks, out);
+        });
   }
 
   void decoders() {
     auto* const out = data_->buffer<float>("decoded", size_t(std::end(kDecodedBlocks)[-1]) * 256);
     for (int i = 0; i < kFormatCount; ++i) {
       if (!wanted(kFormats[i]) || kFormats[i].block_values == 1) continue;
-      for (const int64_t blocks : kDecodedBlocks) decoder(kFormats[i], table_.decode->f32[i], blocks, "f32", 4, out);
+      for (const int64_t blocks : kDecodedBlocks)
+        decoder(kFormats[i], table_.decode->f32[i], blocks, "f32", 4, out);
       decoder(kFormats[i], table_.decode->f16[i], kHalvesBlocks, "f16", 2, out);
       decoder(kFormats[i], table_.decode->bf16[i], kHalvesBlocks, "bf16", 2, out);
     }
@@ -222,11 +226,12 @@ class Builder {
   }
 
  private:
-  void decoder(const Format& format, DecodeKernels::Decode decode, int64_t blocks, const char* type, int width,
-               float* out) {
+  void decoder(const Format& format, DecodeKernels::Decode decode, int64_t blocks, const char* type,
+               int width, float* out) {
     const uint8_t* const in = data_->weights(format, 0);
     add("decode", format.name, concat(type, " x", blocks),
-        {.read = double(blocks * format.block_bytes), .written = double(blocks * format.block_values * width)},
+        {.read = double(blocks * format.block_bytes),
+         .written = double(blocks * format.block_values * width)},
         [=, data = data_] { decode(in, blocks, 0.25f, out); });
     cases.back().stores_to = out;
   }
@@ -330,8 +335,8 @@ class Builder {
 }  // namespace
 
 std::vector<std::string_view> kernel_names() {
-  return {"matmul",  "encode",    "decode",  "quantize_column", "rms_norm", "layer_norm", "add",      "scale",
-          "scale_add", "softcap", "gated",           "softmax",  "max",        "rope",     "attention"};
+  return {"matmul",    "encode",  "decode", "quantize_column", "rms_norm", "layer_norm", "add",      "scale",
+          "scale_add", "softcap", "gated",  "softmax",         "max",      "rope",       "attention"};
 }
 
 std::vector<KernelCase> kernel_cases(const KernelTable& table, const KernelBenchOptions& options,

@@ -8,7 +8,9 @@ namespace {
 DecodeKernels::Decode kernel_of(FormatId from, FormatId as) {
   const DecodeKernels& decode = *kernels().decode;
   const auto index = size_t(format_index(from));
-  return as == FormatId::kF32 ? decode.f32[index] : as == FormatId::kF16 ? decode.f16[index] : decode.bf16[index];
+  return as == FormatId::kF32   ? decode.f32[index]
+         : as == FormatId::kF16 ? decode.f16[index]
+                                : decode.bf16[index];
 }
 
 }  // namespace
@@ -22,15 +24,15 @@ Status decode_values(const TensorView& tensor, uint64_t first, FormatId as, std:
     return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": a buffer of ", out.size(),
                 " bytes is no whole number of values of ", format_of(as).name);
   if (first % format.block_values != 0 || count % format.block_values != 0)
-    return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": ", count, " values from value ", first,
-                " on; wanted whole blocks of ", format.name, " (", format.block_values, " values)");
+    return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": ", count, " values from value ",
+                first, " on; wanted whole blocks of ", format.name, " (", format.block_values, " values)");
   if (first > tensor.values() || count > tensor.values() - first)
-    return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": ", count, " values from value ", first,
-                " on; it has ", tensor.values());
+    return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": ", count, " values from value ",
+                first, " on; it has ", tensor.values());
   NIBBLE_TRY(const uint64_t bytes, format_bytes(format, tensor.values()));
   if (tensor.bytes.size() != bytes)
-    return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": ", tensor.bytes.size(), " bytes; wanted ",
-                bytes, " for ", tensor.values(), " values of ", format.name);
+    return fail(ErrorKind::kInvalidArgument, "tensor ", tensor.name, ": ", tensor.bytes.size(),
+                " bytes; wanted ", bytes, " for ", tensor.values(), " values of ", format.name);
   if (count == 0) return {};
   const std::byte* from = tensor.bytes.data() + first / format.block_values * format.block_bytes;
   kernel_of(format.id, as)(reinterpret_cast<const uint8_t*>(from), int64_t(count / format.block_values),

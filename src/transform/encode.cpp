@@ -46,7 +46,8 @@ Status encode_ternary(FormatId format, std::span<const float> values, std::span<
     const auto weights = importance.empty() ? importance : importance.subspan(i, row.block_values);
     make_ternary(values.subspan(i, row.block_values), weights, ternary);
     const auto block = out.subspan(at, row.block_bytes);
-    if (encoder_of(kernels())(format, ternary.data(), nullptr, 1, reinterpret_cast<uint8_t*>(block.data()))) continue;
+    if (encoder_of(kernels())(format, ternary.data(), nullptr, 1, reinterpret_cast<uint8_t*>(block.data())))
+      continue;
     NIBBLE_CHECK_OK(encode_reference(format, ternary, block));
   }
   return {};

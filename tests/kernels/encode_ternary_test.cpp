@@ -22,7 +22,8 @@ void expect_reference_bytes(FormatId id, const std::vector<float>& values, const
   for (const KernelTable* table : available_kernels()) {
     std::vector<std::byte> got(wanted.size() + 1, std::byte{0x77});
     const auto blocks = int64_t(values.size() / format.block_values);
-    ASSERT_TRUE(encoder_of(*table)(id, values.data(), nullptr, blocks, reinterpret_cast<uint8_t*>(got.data())));
+    ASSERT_TRUE(
+        encoder_of(*table)(id, values.data(), nullptr, blocks, reinterpret_cast<uint8_t*>(got.data())));
     EXPECT_EQ(got.back(), std::byte{0x77}) << what << " on " << table->name;
     got.pop_back();
     const size_t at = size_t(std::ranges::mismatch(got, wanted).in1 - got.begin());
@@ -46,16 +47,19 @@ TEST_P(EncodeTernary, MagnitudesAtTheThreshold) {
   // Half 3, half 1: the threshold, half of their mean, is 1. And its neighbours as floats.
   for (const float one : {1.0f, std::nextafter(1.0f, 0.0f), std::nextafter(1.0f, 2.0f)}) {
     std::vector<float> values(1024);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = (i % 2 ? 3.0f : one) * (random() % 2 ? 1.0f : -1.0f);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = (i % 2 ? 3.0f : one) * (random() % 2 ? 1.0f : -1.0f);
     expect_reference_bytes(GetParam(), values, "threshold");
   }
 }
 
 TEST_P(EncodeTernary, TernaryZeroTinyAndHugeValues) {
   std::mt19937 random(5);
-  constexpr float kMost = std::numeric_limits<float>::max(), kLeast = std::numeric_limits<float>::denorm_min();
-  const std::vector<std::vector<float>> patterns = {{0.0f},          {-0.0f},   {0.1f, 0, -0.1f},  {kMost, -kMost}, {kLeast, -kLeast, 0},
-                                                    {1e-38f, 1},     {kMost, kLeast}, {1, -1, 1e30f}, {-3.5f},        {65504, 70000}};
+  constexpr float kMost = std::numeric_limits<float>::max(),
+                  kLeast = std::numeric_limits<float>::denorm_min();
+  const std::vector<std::vector<float>> patterns = {
+      {0.0f},      {-0.0f},         {0.1f, 0, -0.1f}, {kMost, -kMost}, {kLeast, -kLeast, 0},
+      {1e-38f, 1}, {kMost, kLeast}, {1, -1, 1e30f},   {-3.5f},         {65504, 70000}};
   for (const auto& pattern : patterns) {
     std::vector<float> values(768);
     for (float& x : values) x = pattern[random() % pattern.size()];

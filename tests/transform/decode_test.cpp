@@ -71,7 +71,8 @@ TEST(DecodeValues, RowsAreTheReferenceValues) {
   }
 }
 
-void expect_refused(const TensorView& tensor, uint64_t first, FormatId as, size_t bytes, const std::string& why) {
+void expect_refused(const TensorView& tensor, uint64_t first, FormatId as, size_t bytes,
+                    const std::string& why) {
   std::vector<std::byte> out(bytes, std::byte{0x5A});
   const Status status = decode_values(tensor, first, as, out);
   ASSERT_FALSE(status);
@@ -86,7 +87,8 @@ TEST(DecodeValues, RefusesWhatDoesNotFit) {
   expect_refused(view, 0, FormatId::kQ8_0, 256, "wanted F32, F16 or BF16");
   expect_refused(view, 0, FormatId::kF32, 4 * 256 + 2, "1026 bytes is no whole number of values of F32");
   expect_refused(view, 0, FormatId::kF16, 2 * 256 + 1, "513 bytes is no whole number of values of F16");
-  expect_refused(view, 0, FormatId::kF32, 4 * 255, "255 values from value 0 on; wanted whole blocks of Q4_K (256 values)");
+  expect_refused(view, 0, FormatId::kF32, 4 * 255,
+                 "255 values from value 0 on; wanted whole blocks of Q4_K (256 values)");
   expect_refused(view, 32, FormatId::kF32, 4 * 256, "256 values from value 32 on; wanted whole blocks");
   expect_refused(view, 256, FormatId::kF32, 4 * 1536, "1536 values from value 256 on; it has 1536");
   expect_refused(view, ~uint64_t{0} / 256 * 256, FormatId::kF32, 4 * 512, "it has 1536");

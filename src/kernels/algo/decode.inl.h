@@ -1,8 +1,8 @@
-// Blocks of every format into floats, halves or bfloat16: bit-equal to the scalar reference (formats/quant_reference*.cpp), each product
-// rounded in the order of docs/formats.md, nothing fused. Two ways, by what the ISA has:
+// Blocks of every format into floats, halves or bfloat16: bit-equal to the scalar reference (formats/quant_reference*.cpp), NaN payloads
+// excepted. Products and sums are fused only where the product is exact. Two ways, by what the ISA has:
 // - where sixteen floats can be looked up in one instruction, codes of up to four bits never become numbers: the table of a
 //   sub-block's sixteen values is computed once and the packed codes pick from it (two bits: four values, on every ISA);
-// - else codes come as bytes from codes.inl.h and are widened, converted and multiplied.
+// - else codes come as bytes and are widened, converted and multiplied.
 #pragma once
 #include "kernels/algo/codes.inl.h"
 #include "kernels/kernels.h"
