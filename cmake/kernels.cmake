@@ -40,5 +40,13 @@ foreach(row IN LISTS isas)
   target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_encode_${name}>)
   string(APPEND isa_list "NIBBLE_ISA(${name})\n")
 endforeach()
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")  # the option --fast-bf16: an object of its own, as it keeps other bit rules
+  add_library(nibble_kernels_bf16 OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target_bf16.cpp)
+  target_include_directories(nibble_kernels_bf16 PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  separate_arguments(bf16_flags UNIX_COMMAND "${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16")
+  target_compile_options(nibble_kernels_bf16 PRIVATE -O3 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
+    -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${bf16_flags})
+  target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_kernels_bf16>)
+endif()
 file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/generated/kernels/isa_list.inc CONTENT "${isa_list}")
 target_include_directories(nibble_kernels PRIVATE ${CMAKE_BINARY_DIR}/generated)

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/memory_quota.h"
 #include "base/topology.h"
+#include "kernels/fast_bf16.h"
 #include "text/vocabulary_reader.h"
 
 namespace nibble {
@@ -78,6 +79,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   NIBBLE_CHECK_OK(check_option("context", options.context, kContextRange));
   NIBBLE_CHECK_OK(check_option("batch", options.batch, kBatchRange));
   NIBBLE_CHECK_OK(check_option("sessions", options.sessions, kSessionsRange));
+  if (options.fast_bf16 && !fast_bf16_matmul())
+    return fail(ErrorKind::kUnsupported, "fast bf16 is wanted, but this processor has no AVX512-BF16");
   if (const char* error = kernel_selection_error()) return fail(ErrorKind::kInvalidArgument, error);
 
   NIBBLE_TRY(GgufFile opened, GgufFile::open(path));
@@ -94,6 +97,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   const int threads = options.threads > 0 ? options.threads : read_topology().default_threads();
   std::unique_ptr<Engine> engine(
       new Engine(std::move(model), std::move(tokenizer), threads, options.batch, kv_bytes));
+
+  if (options.fast_bf16) engine->driver_.set_fast_bf16(fast_bf16_matmul());
 
   std::string_view source = options.chat_template;
   if (source.empty()) {

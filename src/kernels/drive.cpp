@@ -146,7 +146,10 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
         a.scratch = scratch;
         a.scratch_filled = filled == format;
         filled = format;
-        table_.matmul[format - kFormats](a);
+        if (fast_bf16_ && format->id == FormatId::kBF16)
+          fast_bf16_(a);
+        else
+          table_.matmul[format - kFormats](a);
       }
       begin = next.load(std::memory_order_relaxed);
     }

@@ -51,6 +51,8 @@ class Driver {
   Driver(const KernelTable& table, ThreadPool& pool);
   const KernelTable& table() const { return table_; }
   ThreadPool& pool() const { return pool_; }
+  // From now on BF16 weights are multiplied by `kernel` (kernels/fast_bf16.h), with other bits; null: by the table's.
+  void set_fast_bf16(void (*kernel)(const MatmulArgs&)) { fast_bf16_ = kernel; }
 
   // out: (columns, out_stride); one matrix.
   void matmul(const TensorView& weights, Columns& x, float* out, int64_t out_stride);
@@ -90,6 +92,7 @@ class Driver {
   void plan_attention(std::span<const AttentionArgs> spans);
   const KernelTable& table_;
   ThreadPool& pool_;
+  void (*fast_bf16_)(const MatmulArgs&) = nullptr;
   std::vector<AlignedBuffer> scratch_;  // one a thread
   std::vector<AttentionItem> attention_items_;
   std::vector<AttentionPart> attention_parts_;
