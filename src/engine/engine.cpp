@@ -79,9 +79,10 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   NIBBLE_CHECK_OK(check_option("context", options.context, kContextRange));
   NIBBLE_CHECK_OK(check_option("batch", options.batch, kBatchRange));
   NIBBLE_CHECK_OK(check_option("sessions", options.sessions, kSessionsRange));
-  if (options.fast_bf16 && !fast_bf16_matmul())
-    return fail(ErrorKind::kUnsupported, "fast bf16 is wanted, but this processor has no AVX512-BF16");
   if (const char* error = kernel_selection_error()) return fail(ErrorKind::kInvalidArgument, error);
+  if (options.fast_bf16 && !fast_bf16(kernels()))
+    return fail(ErrorKind::kUnsupported, "--fast-bf16 wants a processor with AVX512-BF16 or AMX-BF16; the kernels in use are those of ",
+                kernels().name);
 
   NIBBLE_TRY(GgufFile opened, GgufFile::open(path));
   const auto file = std::make_shared<const GgufFile>(std::move(opened));
@@ -98,7 +99,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   std::unique_ptr<Engine> engine(
       new Engine(std::move(model), std::move(tokenizer), threads, options.batch, kv_bytes));
 
-  if (options.fast_bf16) engine->driver_.set_fast_bf16(fast_bf16_matmul());
+  if (options.fast_bf16) engine->driver_.set_fast_bf16(fast_bf16(kernels()));
 
   std::string_view source = options.chat_template;
   if (source.empty()) {

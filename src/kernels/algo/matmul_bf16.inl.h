@@ -73,5 +73,21 @@ void matmul_bf16(const MatmulArgs& args) {
   }
 }
 
+double peak_bf16(int64_t iterations) {
+  constexpr int kSums = 12;
+  __m512 acc[kSums];
+  for (__m512& a : acc) a = _mm512_setzero_ps();
+  __m512bh w = (__m512bh)_mm512_set1_epi16(0x3F80), x = (__m512bh)_mm512_set1_epi16(0x3F00);
+  __asm__ volatile("" : "+v"(w), "+v"(x));  // values the compiler cannot know
+  for (int64_t i = 0; i < iterations; ++i) {
+#pragma GCC unroll 12
+    for (int k = 0; k < kSums; ++k) acc[k] = _mm512_dpbf16_ps(acc[k], w, x);
+  }
+  for (int k = 1; k < kSums; ++k) acc[0] = _mm512_add_ps(acc[0], acc[k]);
+  volatile float sink = add_lanes(acc[0]);
+  (void)sink;
+  return double(iterations) * kSums * double(kBf16Step);
+}
+
 }  // namespace
 }  // namespace nibble
