@@ -17,5 +17,6 @@ struct FastBf16 {
 // The best unit that the CPU has and that is no wider than `table`; null where there is none.
 const FastBf16* fast_bf16(const KernelTable& table);
 size_t fast_bf16_scratch_bytes(int64_t length, int columns);
+inline constexpr int64_t kBf16RowBlock = 128;  // rows whose sums the scratch has room for
 
 }  // namespace nibble

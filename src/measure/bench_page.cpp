@@ -83,7 +83,7 @@ std::string roofline(const BenchRun& run) {
   if (rows.empty()) return "";
   const Ceilings& limits = rows.front()->ceilings;
   const double slope = rows.front()->cached ? limits.cache_gb_per_s : limits.read_gb_per_s;
-  const double top = std::max(limits.int8_gmac_per_s, limits.f32_gmac_per_s);
+  const double top = std::max({limits.int8_gmac_per_s, limits.f32_gmac_per_s, limits.bf16_gmac_per_s});
   double low = top / slope, high = low, least = top;
   for (const BenchRow* row : rows) {
     const double intensity = macs(*row) / bytes(*row);
@@ -103,6 +103,7 @@ std::string roofline(const BenchRun& run) {
     chart.label(knee, peak, formatted("%s %.0f GMAC/s", name, peak));
   };
   roof(limits.int8_gmac_per_s, 7, "int8"), roof(limits.f32_gmac_per_s, 7, "f32");
+  if (limits.bf16_gmac_per_s > 0) roof(limits.bf16_gmac_per_s, 7, "bf16");
   chart.label(low, low * slope * 2,
               formatted("%s %.1f GB/s", rows.front()->cached ? "cache" : "memory", slope));
   Table table({"row", "multiply-adds per byte", "GMAC/s", "share that is int8", "of the ceiling"});

@@ -174,7 +174,7 @@ void check_header(const File& file) {
 // builds only: without optimization everything stays out of line).
 void check_isa_objects(const fs::path& build) {
   for (const auto& entry : fs::recursive_directory_iterator(build)) {
-    if (entry.path().filename() != "target.cpp.o") continue;
+    if (!entry.path().filename().string().starts_with("target") || entry.path().extension() != ".o") continue;
     FILE* symbols = popen(nibble::concat("nm -C '", entry.path().string(), "'").c_str(), "r");
     if (!symbols) {
       std::printf("%s: cannot run nm\n", entry.path().c_str());

@@ -8,29 +8,40 @@
 namespace nibble {
 namespace {
 
-constexpr int kBf16Groups = 2;            // of 16 rows, worked on together: they share what is read of the activations
-constexpr int64_t kBf16Step = 32;         // values of K a tile holds
-constexpr int64_t kBf16ChunkSteps = 16;   // rows of a chunk stay in the first cache while all columns pass
+constexpr int kBf16Groups = 2;           // of 16 rows, worked on together: they share what is read of the activations
+constexpr int64_t kBf16Rows = 16 * kBf16Groups;
+constexpr int64_t kBf16Step = 32;        // values of K a tile holds
+constexpr int64_t kBf16ChunkSteps = 16;  // of these: rows of a chunk stay in the first cache while all columns pass
 constexpr int64_t kBf16Chunk = kBf16Step * kBf16ChunkSteps;
+constexpr int64_t kTile = 512;           // bf16 values
+constexpr int64_t kTotals = 256;         // floats
 
+// T: tiles of 16 columns that are worked on together, 1 or 2.
+template <int T>
 struct Bf16Scratch {
-  int64_t tiles, chunks;
-  uint16_t* x;    // (chunk, tile of 16 columns, step, pair, (column, 2)); what does not exist is zero
-  float* totals;  // (tile, kBf16Groups * 16 rows, column)
-  uint16_t* step(int64_t chunk, int64_t tile) const { return x + (chunk * tiles + tile) * kBf16ChunkSteps * 512; }
+  int64_t blocks, chunks;  // of T * 16 columns; of K
+  uint16_t* x;    // (chunk, block, step, T, pair, (column, 2)); what does not exist is zero
+  float* totals;  // (group of kBf16Rows rows, block, T, 16-row group, row, column)
+  uint16_t* step(int64_t chunk, int64_t block) const { return x + (chunk * blocks + block) * kBf16ChunkSteps * T * kTile; }
 };
-// Weights of a chunk as tiles: (group, step, row, k).
-using Bf16Panel = uint16_t[kBf16Groups][kBf16ChunkSteps][16][kBf16Step];
+using Bf16Panel = uint16_t[kBf16Groups][kBf16ChunkSteps][16][kBf16Step];  // weights of a chunk as tiles
 
 NIBBLE_INLINE __mmask16 lanes_below(int64_t n) { return __mmask16(n >= 16 ? 0xFFFF : n <= 0 ? 0 : (1u << n) - 1u); }
+NIBBLE_INLINE int64_t chunk_steps(const MatmulArgs& args, int64_t chunk) {
+  const int64_t left = (args.length - chunk * kBf16Chunk + kBf16Step - 1) / kBf16Step;
+  return left < kBf16ChunkSteps ? left : kBf16ChunkSteps;
+}
 
-NIBBLE_INLINE void round_activations(const MatmulArgs& args, const Bf16Scratch& s) {
+template <int T>
+NIBBLE_INLINE void round_activations(const MatmulArgs& args, const Bf16Scratch<T>& s) {
   for (int64_t chunk = 0; chunk < s.chunks; ++chunk)
-    for (int64_t tile = 0; tile < s.tiles; ++tile) {
-      uint16_t* out = s.step(chunk, tile);
-      for (int64_t k = chunk * kBf16Chunk; k < (chunk + 1) * kBf16Chunk && k < args.length; k += kBf16Step) {
-        Isa::I32 v[16];
+    for (int64_t tile = 0; tile < s.blocks * T; ++tile) {
+      uint16_t* out = s.step(chunk, tile / T) + tile % T * kTile;
+      const int64_t steps = chunk_steps(args, chunk);
+      for (int64_t step = 0; step < steps; ++step, out += T * kTile) {
+        const int64_t k = chunk * kBf16Chunk + step * kBf16Step;
         const __mmask16 low = lanes_below(args.length - k), high = lanes_below(args.length - k - 16);
+        Isa::I32 v[16];
         for (int c = 0; c < 16; ++c) {
           const int64_t column = 16 * tile + c;
           const float* x = args.x + column * args.x_stride + k;
@@ -39,25 +50,24 @@ NIBBLE_INLINE void round_activations(const MatmulArgs& args, const Bf16Scratch& 
                        : _mm512_setzero_si512();
         }
         Isa::transpose(v);
-        for (int i = 0; i < 16; ++i, out += 32) _mm512_store_si512(out, v[i].v);
+        for (int i = 0; i < 16; ++i) _mm512_store_si512(out + 32 * i, v[i].v);
       }
     }
 }
 
-// Rows from `row` on; those beyond the range repeat the last one. The rows that come next are brought near, in the order in which
-// they lie.
-NIBBLE_INLINE void fill_panel(const MatmulArgs& args, int64_t row, int64_t chunk, int64_t steps, Bf16Panel& panel) {
+// Rows from `row` on; those beyond the range repeat the last one. The rows that come next are brought near.
+NIBBLE_INLINE void fill_panel(const MatmulArgs& args, int64_t row, int64_t chunk, Bf16Panel& panel) {
+  const int64_t steps = chunk_steps(args, chunk);
   for (int g = 0; g < kBf16Groups; ++g)
     for (int r = 0; r < 16; ++r) {
-      const int64_t wanted = row + 16 * g + r, next = wanted + kBf16Groups * 16;
-      const int64_t index = wanted < args.row_end ? wanted : args.row_end - 1;
-      const uint8_t* w = args.weights + size_t(index) * args.row_bytes + size_t(chunk * kBf16Chunk) * 2;
-      const bool ahead = next < args.row_end;
+      const int64_t wanted = row + 16 * g + r;
+      const bool ahead = wanted + kBf16Rows < args.row_end;
+      const uint8_t* w = args.weights + size_t(wanted < args.row_end ? wanted : args.row_end - 1) * args.row_bytes + size_t(chunk * kBf16Chunk) * 2;
       for (int64_t step = 0; step < steps; ++step, w += 64) {
         const int64_t rest = args.length - chunk * kBf16Chunk - step * kBf16Step;
         const __mmask32 mask = rest >= kBf16Step ? ~__mmask32(0) : (__mmask32(1) << rest) - 1;
         _mm512_store_si512(panel[g][step][r], _mm512_maskz_loadu_epi16(mask, w));
-        if (ahead) __builtin_prefetch(w + kBf16Groups * 16 * args.row_bytes, 0, 2);
+        if (ahead) __builtin_prefetch(w + kBf16Rows * args.row_bytes, 0, 2);
       }
     }
 }
@@ -66,37 +76,47 @@ template <int C, int A, int B>
 NIBBLE_INLINE void dot_tiles() {
   __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(C), "i"(A), "i"(B));
 }
-
-// A chunk of K for the panel's rows and one or two tiles of columns, b and b + kBf16ChunkSteps * 512.
-template <bool TWO>
-NIBBLE_INLINE void multiply_panel(const Bf16Panel& panel, const uint16_t* b, int64_t steps, float* totals, bool first) {
-  using T = AmxTiles;
-  if (first) {
-    T::zero<0>(), T::zero<1>();
-    if constexpr (TWO) T::zero<2>(), T::zero<3>();
-  } else {
-    T::load<0>(totals), T::load<1>(totals + 256);
-    if constexpr (TWO) T::load<2>(totals + 512), T::load<3>(totals + 768);
-  }
-  for (int64_t step = 0; step < steps; ++step, b += 512) {
-    T::load<T::kA>(panel[0][step]), T::load<T::kB>(b);
-    dot_tiles<0, T::kA, T::kB>();
-    T::load<T::kA + 1>(panel[1][step]);
-    dot_tiles<1, T::kA + 1, T::kB>();
-    if constexpr (TWO) {
-      T::load<T::kB + 1>(b + kBf16ChunkSteps * 512);
-      dot_tiles<2, T::kA, T::kB + 1>(), dot_tiles<3, T::kA + 1, T::kB + 1>();
-    }
-  }
-  T::store<0>(totals), T::store<1>(totals + 256);
-  if constexpr (TWO) T::store<2>(totals + 512), T::store<3>(totals + 768);
+template <int TILE>
+NIBBLE_INLINE void load_rows(const void* p, int64_t row_bytes) {
+  __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" : : "r"(p), "r"(row_bytes), "i"(TILE) : "memory");
 }
 
-NIBBLE_INLINE void store_columns(const MatmulArgs& args, const Bf16Scratch& s, int64_t row) {
-  for (int64_t tile = 0; tile < s.tiles; ++tile)
+template <int T>
+NIBBLE_INLINE void begin_totals() {
+  AmxTiles::zero<0>(), AmxTiles::zero<1>();
+  if constexpr (T == 2) AmxTiles::zero<2>(), AmxTiles::zero<3>();
+}
+template <int T>
+NIBBLE_INLINE void load_totals(const float* totals) {
+  AmxTiles::load<0>(totals), AmxTiles::load<1>(totals + kTotals);
+  if constexpr (T == 2) AmxTiles::load<2>(totals + 2 * kTotals), AmxTiles::load<3>(totals + 3 * kTotals);
+}
+template <int T>
+NIBBLE_INLINE void store_totals(float* totals) {
+  AmxTiles::store<0>(totals), AmxTiles::store<1>(totals + kTotals);
+  if constexpr (T == 2) AmxTiles::store<2>(totals + 2 * kTotals), AmxTiles::store<3>(totals + 3 * kTotals);
+}
+
+// A step of both row groups, at `first` and `second`, rows `stride` bytes apart.
+template <int T>
+NIBBLE_INLINE void multiply_step(const void* first, const void* second, int64_t stride, const uint16_t* b) {
+  using Tiles = AmxTiles;
+  load_rows<Tiles::kA>(first, stride), Tiles::load<Tiles::kB>(b);
+  dot_tiles<0, Tiles::kA, Tiles::kB>();
+  load_rows<Tiles::kA + 1>(second, stride);
+  dot_tiles<1, Tiles::kA + 1, Tiles::kB>();
+  if constexpr (T == 2) {
+    Tiles::load<Tiles::kB + 1>(b + kTile);
+    dot_tiles<2, Tiles::kA, Tiles::kB + 1>(), dot_tiles<3, Tiles::kA + 1, Tiles::kB + 1>();
+  }
+}
+
+template <int T>
+NIBBLE_INLINE void store_columns(const MatmulArgs& args, int64_t blocks, const float* totals, int64_t row) {
+  for (int64_t tile = 0; tile < blocks * T; ++tile)
     for (int g = 0; g < kBf16Groups && row + 16 * g < args.row_end; ++g) {
       Isa::I32 v[16];
-      for (int r = 0; r < 16; ++r) v[r].v = _mm512_load_si512(s.totals + ((tile * kBf16Groups + g) * 16 + r) * 16);
+      for (int r = 0; r < 16; ++r) v[r].v = _mm512_load_si512(totals + (tile * kBf16Groups + g) * kTotals + 16 * r);
       Isa::transpose(v);
       const __mmask16 rows = lanes_below(args.row_end - row - 16 * g);
       for (int c = 0; c < 16 && 16 * tile + c < args.columns; ++c)
@@ -104,28 +124,75 @@ NIBBLE_INLINE void store_columns(const MatmulArgs& args, const Bf16Scratch& s, i
     }
 }
 
-void matmul_bf16(const MatmulArgs& args) {
-  if (args.row_begin >= args.row_end || args.columns <= 0) return;
-  Bf16Scratch s;
-  s.tiles = (args.columns + 15) / 16, s.chunks = (args.length + kBf16Chunk - 1) / kBf16Chunk;
+// One block of columns and whole tiles of weights: they are read where they lie, once. The rows that come next are brought near in
+// the order in which they lie.
+template <int T>
+NIBBLE_INLINE void multiply_in_place(const MatmulArgs& args, const Bf16Scratch<T>& s, int64_t row) {
+  const int64_t stride = int64_t(args.row_bytes);
+  const uint8_t* w = args.weights + row * stride;
+  const uint8_t* ahead = w + kBf16Rows * stride;
+  const bool more = row + 2 * kBf16Rows <= args.row_end;
+  begin_totals<T>();
+  for (int64_t chunk = 0; chunk < s.chunks; ++chunk) {
+    const int64_t steps = chunk_steps(args, chunk);
+    const uint16_t* b = s.step(chunk, 0);
+    for (int64_t step = 0; step < steps; ++step, w += 64, b += T * kTile, ahead += 64 * kBf16Rows) {
+      if (more)
+        for (int line = 0; line < kBf16Rows; ++line) __builtin_prefetch(ahead + 64 * line, 0, 2);
+      multiply_step<T>(w, w + 16 * stride, stride, b);
+    }
+  }
+  store_totals<T>(s.totals);
+}
+
+// A chunk of K for the panel's rows and all columns.
+template <int T>
+NIBBLE_INLINE void multiply_panel(const Bf16Panel& panel, const Bf16Scratch<T>& s, int64_t chunk, int64_t steps, float* totals) {
+  for (int64_t block = 0; block < s.blocks; ++block, totals += T * kBf16Groups * kTotals) {
+    if (chunk == 0) begin_totals<T>();
+    else load_totals<T>(totals);
+    const uint16_t* b = s.step(chunk, block);
+    for (int64_t step = 0; step < steps; ++step, b += T * kTile) multiply_step<T>(panel[0][step], panel[1][step], 64, b);
+    store_totals<T>(totals);
+  }
+}
+
+// Many columns: a chunk of their values stays in the second cache while a block of rows passes.
+template <int T>
+void multiply_columns(const MatmulArgs& args) {
+  Bf16Scratch<T> s;
+  s.blocks = (args.columns + T * 16 - 1) / (T * 16), s.chunks = (args.length + kBf16Chunk - 1) / kBf16Chunk;
   s.x = reinterpret_cast<uint16_t*>(args.scratch);
   s.totals = reinterpret_cast<float*>(s.step(s.chunks, 0));
-  if (!args.scratch_filled) round_activations(args, s);
+  if (!args.scratch_filled) round_activations<T>(args, s);
   alignas(64) Bf16Panel panel;
   AmxTiles::configure(64);
-  for (int64_t row = args.row_begin; row < args.row_end; row += kBf16Groups * 16) {
-    for (int64_t chunk = 0; chunk < s.chunks; ++chunk) {
-      const int64_t left = (args.length - chunk * kBf16Chunk + kBf16Step - 1) / kBf16Step;
-      const int64_t steps = left < kBf16ChunkSteps ? left : kBf16ChunkSteps;
-      fill_panel(args, row, chunk, steps, panel);
-      int64_t tile = 0;
-      for (; tile + 2 <= s.tiles; tile += 2)
-        multiply_panel<true>(panel, s.step(chunk, tile), steps, s.totals + tile * 512, chunk == 0);
-      if (tile < s.tiles) multiply_panel<false>(panel, s.step(chunk, tile), steps, s.totals + tile * 512, chunk == 0);
+  const int64_t group_totals = s.blocks * T * kBf16Groups * kTotals;
+  for (int64_t first = args.row_begin; first < args.row_end;) {
+    if (s.blocks == 1 && args.length % kBf16Step == 0 && first + kBf16Rows <= args.row_end) {
+      multiply_in_place<T>(args, s, first);
+      store_columns<T>(args, s.blocks, s.totals, first);
+      first += kBf16Rows;
+      continue;
     }
-    store_columns(args, s, row);
+    int64_t last = first + kBf16RowBlock;
+    if (last > args.row_end) last = args.row_end;
+    for (int64_t chunk = 0; chunk < s.chunks; ++chunk)
+      for (int64_t row = first; row < last; row += kBf16Rows) {
+        fill_panel(args, row, chunk, panel);
+        multiply_panel<T>(panel, s, chunk, chunk_steps(args, chunk), s.totals + (row - first) / kBf16Rows * group_totals);
+      }
+    for (int64_t row = first; row < last; row += kBf16Rows)
+      store_columns<T>(args, s.blocks, s.totals + (row - first) / kBf16Rows * group_totals, row);
+    first = last;
   }
   AmxTiles::release();
+}
+
+void matmul_bf16(const MatmulArgs& args) {
+  if (args.row_begin >= args.row_end || args.columns <= 0) return;
+  if (args.columns <= 16) multiply_columns<1>(args);
+  else multiply_columns<2>(args);
 }
 
 double peak_bf16(int64_t iterations) {
