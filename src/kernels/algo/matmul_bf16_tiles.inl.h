@@ -55,19 +55,17 @@ NIBBLE_INLINE void round_activations(const MatmulArgs& args, const Bf16Scratch<T
     }
 }
 
-// Rows from `row` on; those beyond the range repeat the last one. The rows that come next are brought near.
+// Rows from `row` on; those beyond the range repeat the last one.
 NIBBLE_INLINE void fill_panel(const MatmulArgs& args, int64_t row, int64_t chunk, Bf16Panel& panel) {
   const int64_t steps = chunk_steps(args, chunk);
   for (int g = 0; g < kBf16Groups; ++g)
     for (int r = 0; r < 16; ++r) {
       const int64_t wanted = row + 16 * g + r;
-      const bool ahead = wanted + kBf16Rows < args.row_end;
       const uint8_t* w = args.weights + size_t(wanted < args.row_end ? wanted : args.row_end - 1) * args.row_bytes + size_t(chunk * kBf16Chunk) * 2;
       for (int64_t step = 0; step < steps; ++step, w += 64) {
         const int64_t rest = args.length - chunk * kBf16Chunk - step * kBf16Step;
         const __mmask32 mask = rest >= kBf16Step ? ~__mmask32(0) : (__mmask32(1) << rest) - 1;
         _mm512_store_si512(panel[g][step][r], _mm512_maskz_loadu_epi16(mask, w));
-        if (ahead) __builtin_prefetch(w + kBf16Rows * args.row_bytes, 0, 2);
       }
     }
 }
@@ -124,23 +122,16 @@ NIBBLE_INLINE void store_columns(const MatmulArgs& args, int64_t blocks, const f
     }
 }
 
-// One block of columns and whole tiles of weights: they are read where they lie, once. The rows that come next are brought near in
-// the order in which they lie.
+// One block of columns and whole tiles of weights: they are read where they lie, once. Prefetching only costs here.
 template <int T>
 NIBBLE_INLINE void multiply_in_place(const MatmulArgs& args, const Bf16Scratch<T>& s, int64_t row) {
   const int64_t stride = int64_t(args.row_bytes);
   const uint8_t* w = args.weights + row * stride;
-  const uint8_t* ahead = w + kBf16Rows * stride;
-  const bool more = row + 2 * kBf16Rows <= args.row_end;
   begin_totals<T>();
   for (int64_t chunk = 0; chunk < s.chunks; ++chunk) {
     const int64_t steps = chunk_steps(args, chunk);
     const uint16_t* b = s.step(chunk, 0);
-    for (int64_t step = 0; step < steps; ++step, w += 64, b += T * kTile, ahead += 64 * kBf16Rows) {
-      if (more)
-        for (int line = 0; line < kBf16Rows; ++line) __builtin_prefetch(ahead + 64 * line, 0, 2);
-      multiply_step<T>(w, w + 16 * stride, stride, b);
-    }
+    for (int64_t step = 0; step < steps; ++step, w += 64, b += T * kTile) multiply_step<T>(w, w + 16 * stride, stride, b);
   }
   store_totals<T>(s.totals);
 }
