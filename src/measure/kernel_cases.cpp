@@ -49,6 +49,8 @@ class KernelData {
       const auto* first = reinterpret_cast<const uint8_t*>(&word);
       words.insert(words.end(), first, first + 8);
     }
+    if (format.id == FormatId::kMXFP4)  // its scale is an exponent: neither tiny nor infinite
+      for (size_t at = 0; at < words.size(); at += format.block_bytes) words[at] = 120;
     return words;
   }
   template <class T>
