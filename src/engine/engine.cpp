@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/memory_quota.h"
 #include "base/topology.h"
+#include "kernels/fast_bf16.h"
 #include "text/vocabulary_reader.h"
 
 namespace nibble {
@@ -79,6 +80,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   NIBBLE_CHECK_OK(check_option("batch", options.batch, kBatchRange));
   NIBBLE_CHECK_OK(check_option("sessions", options.sessions, kSessionsRange));
   if (const char* error = kernel_selection_error()) return fail(ErrorKind::kInvalidArgument, error);
+  if (options.fast_bf16 && !fast_bf16(kernels()))
+    return fail(ErrorKind::kUnsupported, "--fast-bf16 wants a processor with AVX512-BF16 or AMX-BF16; the kernels in use are those of ",
+                kernels().name);
 
   NIBBLE_TRY(GgufFile opened, GgufFile::open(path));
   const auto file = std::make_shared<const GgufFile>(std::move(opened));
@@ -94,6 +98,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& path, const Engi
   const int threads = options.threads > 0 ? options.threads : read_topology().default_threads();
   std::unique_ptr<Engine> engine(
       new Engine(std::move(model), std::move(tokenizer), threads, options.batch, kv_bytes));
+
+  if (options.fast_bf16) engine->driver_.set_fast_bf16(fast_bf16(kernels()));
 
   std::string_view source = options.chat_template;
   if (source.empty()) {

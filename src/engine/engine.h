@@ -29,6 +29,7 @@ struct EngineOptions {
   int64_t batch = 512;  // tokens that prefill computes in one pass
   int sessions = 1;     // sessions that are to have a full context at the same time
   KvType kv = KvType::kF16;  // how keys and values are kept
+  bool fast_bf16 = false;  // BF16 weights through kernels/fast_bf16.h: other bits, activations rounded to bf16
   std::string chat_template = {};  // Jinja source to use instead of the file's
 };
 inline constexpr ValueRange kThreadsRange{0, 1024};

@@ -121,7 +121,8 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
     grains[i + 1] = grains[i] + (int64_t(w.rows()) + kRowGrain - 1) / kRowGrain;
     bytes += double(w.rows()) * double(w.row_bytes());
   }
-  const size_t scratch_bytes = matmul_scratch_bytes(x.length_, x.columns_);
+  size_t scratch_bytes = matmul_scratch_bytes(x.length_, x.columns_);
+  if (fast_bf16_) scratch_bytes = std::max(scratch_bytes, fast_bf16_scratch_bytes(x.length_, x.columns_));
   for (AlignedBuffer& s : scratch_) s.reserve(scratch_bytes);
   // Threads take pieces as they finish them, ever smaller ones: a thread that shares its core does less, and nobody waits for it
   // long. Large first pieces keep streams long, and pay once for what all rows of a piece share.
@@ -144,7 +145,10 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
         a.scratch = scratch;
         a.scratch_filled = filled == format;
         filled = format;
-        table_.matmul[format - kFormats](a);
+        if (fast_bf16_ && format->id == FormatId::kBF16)
+          fast_bf16_->matmul(a);
+        else
+          table_.matmul[format - kFormats](a);
       }
       begin = next.load(std::memory_order_relaxed);
     }

@@ -7,6 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "formats/tensor_view.h"
+#include "kernels/fast_bf16.h"
 #include "kernels/kernels.h"
 
 namespace nibble {
@@ -51,6 +52,9 @@ class Driver {
   Driver(const KernelTable& table, ThreadPool& pool);
   const KernelTable& table() const { return table_; }
   ThreadPool& pool() const { return pool_; }
+  // From now on BF16 weights are multiplied by `unit` (fast_bf16.h), with other bits; null: by the table.
+  void set_fast_bf16(const FastBf16* unit) { fast_bf16_ = unit; }
+  const FastBf16* fast_bf16() const { return fast_bf16_; }
 
   // out: (columns, out_stride); one matrix.
   void matmul(const TensorView& weights, Columns& x, float* out, int64_t out_stride);
@@ -90,6 +94,7 @@ class Driver {
   void plan_attention(std::span<const AttentionArgs> spans);
   const KernelTable& table_;
   ThreadPool& pool_;
+  const FastBf16* fast_bf16_ = nullptr;
   std::vector<AlignedBuffer> scratch_;  // one a thread
   std::vector<AttentionItem> attention_items_;
   std::vector<AttentionPart> attention_parts_;

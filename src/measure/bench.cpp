@@ -17,13 +17,14 @@ double seconds_since(Clock::time_point begin) {
 
 // What one pass over the weights costs: bytes read, multiply-adds of one token, by the unit that does them.
 struct Work {
-  double bytes = 0, integer_macs = 0, float_macs = 0;
+  double bytes = 0, integer_macs = 0, float_macs = 0, bf16_macs = 0;  // bf16: of float_macs, those in that format
   void add(const Linear& linear) {
     if (!linear.present()) return;
     const TensorView& view = linear.view;
     const double macs = double(view.rows()) * double(view.row_length());
     bytes += double(view.rows()) * double(view.row_bytes());
     (view.format->activation == ActivationKind::kFloat ? float_macs : integer_macs) += macs;
+    if (view.format->id == FormatId::kBF16) bf16_macs += macs;
   }
 };
 
@@ -68,7 +69,7 @@ class Bench {
         body_(body_work(engine.model().weights())),
         head_(head_work(engine.model().weights())),
         meter_(engine.workspace().driver().table(), engine.workspace().driver().pool(),
-               uint64_t(body_.bytes + head_.bytes)) {}
+               uint64_t(body_.bytes + head_.bytes), engine.workspace().driver().fast_bf16()) {}
 
   Result<std::vector<BenchRow>> run(const BenchProgress& progress) {
     constexpr int kCeilingRepeats = 4;
@@ -124,6 +125,7 @@ class Bench {
     row.prompt = prompt, row.generate = generate, row.depth = depth, row.columns = columns;
     row.kv_type = kv_type_name(engine_.model().kv_layout().type);
     row.name = row_name(row);
+    if (engine_.workspace().driver().fast_bf16()) row.name += " fast-bf16";
     row.isa = engine_.workspace().driver().table().name;
     row.operations = generate > 0 ? double(generate) : std::ceil(double(prompt) / double(engine_.batch()));
     const double heads = generate > 0 ? double(generate * columns) : 1;
@@ -131,6 +133,8 @@ class Bench {
     row.bytes = body_.bytes * row.operations + head_.bytes * (generate > 0 ? row.operations : 1);
     row.integer_macs = body_.integer_macs * row.tokens + head_.integer_macs * heads;
     row.float_macs = body_.float_macs * row.tokens + head_.float_macs * heads;
+    if (engine_.workspace().driver().fast_bf16())
+      row.bf16_macs = body_.bf16_macs * row.tokens + head_.bf16_macs * heads;
     add_attention(row);
     return row;
   }

@@ -83,7 +83,7 @@ std::string roofline(const BenchRun& run) {
   if (rows.empty()) return "";
   const Ceilings& limits = rows.front()->ceilings;
   const double slope = rows.front()->cached ? limits.cache_gb_per_s : limits.read_gb_per_s;
-  const double top = std::max(limits.int8_gmac_per_s, limits.f32_gmac_per_s);
+  const double top = std::max({limits.int8_gmac_per_s, limits.f32_gmac_per_s, limits.bf16_gmac_per_s});
   double low = top / slope, high = low, least = top;
   for (const BenchRow* row : rows) {
     const double intensity = macs(*row) / bytes(*row);
@@ -103,6 +103,7 @@ std::string roofline(const BenchRun& run) {
     chart.label(knee, peak, formatted("%s %.0f GMAC/s", name, peak));
   };
   roof(limits.int8_gmac_per_s, 7, "int8"), roof(limits.f32_gmac_per_s, 7, "f32");
+  if (limits.bf16_gmac_per_s > 0) roof(limits.bf16_gmac_per_s, 7, "bf16");
   chart.label(low, low * slope * 2,
               formatted("%s %.1f GB/s", rows.front()->cached ? "cache" : "memory", slope));
   Table table({"row", "multiply-adds per byte", "GMAC/s", "share that is int8", "of the ceiling"});
@@ -144,7 +145,7 @@ std::string history_chart(const BenchRun& run, std::span<const BenchRun> history
     for (size_t i = 0; i < lines; ++i)
       if (const BenchRow* row = find_row(*one, run.rows[i])) top = std::max(top, share(*row));
   SvgChart chart("History: median share of the ceiling, run after run",
-                 {"run", 0, double(runs.size()) + 1, false, true},
+                 {"run", 0.5, double(runs.size()) * 1.25 + 0.5, false, true},  // room for the names
                  {"percent of the ceiling", 0, top * 1.1, false});
   Table table({"row", "run", "when", "name", "speed, median", "of the ceiling, median"});
   for (size_t i = 0; i < run.rows.size(); ++i) {
@@ -225,7 +226,7 @@ std::string comparison(const GateReport& gate, const std::string& against) {
                formatted("%.3f to %.3f", row.ratio_interval.low, row.ratio_interval.high),
                formatted("%.2g", row.p_value), verdict_name(row.verdict)},
               row.verdict == Verdict::kSame ? "" : verdict_name(row.verdict));
-  return concat("<h2>Against ", html_text(against), "</h2>\n<p>", gate.slower, " rows slower, ", gate.faster,
+  return concat("<h2>Against ", html_text(against), "</h2>\n<p>", gate.slower, gate.slower == 1 ? " row" : " rows", " slower, ", gate.faster,
                 " faster. Compared are shares of each run's ceiling.</p>\n", table.finish());
 }
 

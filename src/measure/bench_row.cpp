@@ -11,7 +11,8 @@ namespace {
 double compute_seconds(const BenchRow& row, const Ceilings& limits) {
   double seconds = 0;
   if (row.integer_macs > 0) seconds += row.integer_macs / limits.int8_gmac_per_s / 1e9;
-  if (row.float_macs > 0) seconds += row.float_macs / limits.f32_gmac_per_s / 1e9;
+  if (row.float_macs > row.bf16_macs) seconds += (row.float_macs - row.bf16_macs) / limits.f32_gmac_per_s / 1e9;
+  if (row.bf16_macs > 0) seconds += row.bf16_macs / limits.bf16_gmac_per_s / 1e9;
   return seconds;
 }
 // Reads and writes may overlap. What a model writes stays in caches and is not counted.

@@ -24,6 +24,7 @@ struct BenchRow {
   double tokens = 0;      // a sample computes, all columns together; 0 for kernels
   double operations = 1;  // passes or calls a sample holds: their time is what "ns" means for kernels
   double integer_macs = 0, float_macs = 0, bytes = 0;  // of one sample; bytes are those read
+  double bf16_macs = 0;  // those of float_macs that the unit of --fast-bf16 does; the history does not keep them
   double bytes_written = 0;
   bool cached = false;               // bytes come from a cache, and go there
   Ceilings ceilings;                 // the best seen in the run

@@ -32,10 +32,12 @@ void Ceilings::keep_best(const Ceilings& other) {
   store_gb_per_s = std::max(store_gb_per_s, other.store_gb_per_s);
   int8_gmac_per_s = std::max(int8_gmac_per_s, other.int8_gmac_per_s);
   f32_gmac_per_s = std::max(f32_gmac_per_s, other.f32_gmac_per_s);
+  bf16_gmac_per_s = std::max(bf16_gmac_per_s, other.bf16_gmac_per_s);
 }
 
-CeilingMeter::CeilingMeter(const KernelTable& table, ThreadPool& pool, uint64_t bytes)
+CeilingMeter::CeilingMeter(const KernelTable& table, ThreadPool& pool, uint64_t bytes, const FastBf16* bf16)
     : table_(table),
+      bf16_(bf16),
       pool_(pool),
       bytes_(size_t(std::min(bytes, kMostBytes) + kGrain - 1) / kGrain * kGrain),
       memory_(nullptr, std::free) {
@@ -103,6 +105,7 @@ double CeilingMeter::peak(double (*kernel)(int64_t), int64_t& iterations) {
 void CeilingMeter::measure_arithmetic(Ceilings& best) {
   best.int8_gmac_per_s = std::max(best.int8_gmac_per_s, peak(table_.peak_dot, dot_iterations_));
   best.f32_gmac_per_s = std::max(best.f32_gmac_per_s, peak(table_.peak_fma, fma_iterations_));
+  if (bf16_) best.bf16_gmac_per_s = std::max(best.bf16_gmac_per_s, peak(bf16_->peak, bf16_iterations_));
 }
 
 Ceilings CeilingMeter::measure(int repeats) {

@@ -27,7 +27,7 @@ void fit_calls(KernelCase& kernel) {
   while (kernel.row.operations < kMostCalls && seconds_of_calls(kernel) < kWanted / 2)
     kernel.row.operations *= 2;
   BenchRow& row = kernel.row;
-  for (double* work : {&row.integer_macs, &row.float_macs, &row.bytes, &row.bytes_written})
+  for (double* work : {&row.integer_macs, &row.float_macs, &row.bf16_macs, &row.bytes, &row.bytes_written})
     *work *= row.operations;
 }
 
@@ -126,7 +126,7 @@ Result<std::vector<BenchRow>> run_kernel_bench(const KernelBenchOptions& options
   if (cases.empty())
     return fail(ErrorKind::kInvalidArgument, "no kernel is of both this --kernel and this --format");
   ThreadPool pool(1);
-  CeilingMeter meter(*best_table, pool, 0);
+  CeilingMeter meter(*best_table, pool, 0, fast_bf16(*best_table));
   StoreCeilings stores(cases);
   Ceilings best;
   size_t done = 0;

@@ -46,8 +46,10 @@ class KernelData {
   const uint8_t* weights(const Format& format, size_t bytes) {
     std::vector<uint8_t>& words = weights_[format.id];
     bytes = std::max(bytes, size_t(std::end(kDecodedBlocks)[-1]) * format.block_bytes);
+    // Plain floats must not be tiny: sums of subnormals are slow.
+    const uint64_t ones = format.activation == ActivationKind::kFloat ? 0x3800380038003800ull : 0;
     while (words.size() < bytes) {
-      const uint64_t word = random_() & 0x3BFF3BFF3BFF3BFFull;
+      const uint64_t word = (random_() & 0x3BFF3BFF3BFF3BFFull) | ones;
       const auto* first = reinterpret_cast<const uint8_t*>(&word);
       words.insert(words.end(), first, first + 8);
     }
@@ -98,6 +100,13 @@ class Builder {
     for (int i = 0; i < kFormatCount; ++i)
       if (table_.matmul[i] && wanted(kFormats[i]))
         for (const int64_t columns : options_.columns) matmul(kFormats[i], columns);
+  }
+
+  void fast_bf16_matmuls() {
+    const Format& format = kFormats[format_index(FormatId::kBF16)];
+    const FastBf16* const unit = fast_bf16(table_);
+    if (!unit || !wanted(format)) return;
+    for (const int64_t columns : options_.columns) matmul(format, columns, unit);
   }
 
   void encoders() {
@@ -265,7 +274,8 @@ class Builder {
     return {codes, scales, sums16, sums32, kLength};
   }
 
-  void matmul(const Format& format, int64_t columns) {
+  // unit: instead of the table's kernel.
+  void matmul(const Format& format, int64_t columns, const FastBf16* unit = nullptr) {
     MatmulArgs args;
     args.row_bytes = size_t(kLength / format.block_values * format.block_bytes);
     args.length = kLength;
@@ -279,16 +289,18 @@ class Builder {
     const int64_t most_columns = *std::max_element(options_.columns.begin(), options_.columns.end());
     args.weights = data_->weights(format, size_t(most_rows) * args.row_bytes);
     args.x = data_->columns(most_columns).data(), args.x_stride = kLength;
-    args.scratch = data_->buffer<uint8_t>("scratch", matmul_scratch_bytes(kLength, int(most_columns)));
+    args.scratch = data_->buffer<uint8_t>("scratch", std::max(matmul_scratch_bytes(kLength, int(most_columns)),
+                                                              fast_bf16_scratch_bytes(kLength, int(most_columns))));
     args.out = data_->buffer<float>("products", size_t(most_columns * kFewRows + kMostRows)),
     args.out_stride = args.row_end;
     const double macs = double(args.row_end) * double(kLength) * double(columns);
-    add("matmul", format.name, concat("x", columns),
+    add(unit ? "fast_bf16" : "matmul", format.name, concat("x", columns),
         {.integer_macs = integer ? macs : 0,
          .float_macs = integer ? 0 : macs,
          .read = double(args.row_end) * double(args.row_bytes)},
-        [args, matmul = table_.matmul[&format - kFormats], data = data_] { matmul(args); });
+        [args, matmul = unit ? unit->matmul : table_.matmul[&format - kFormats], data = data_] { matmul(args); });
     cases.back().row.columns = columns;
+    if (unit) cases.back().row.bf16_macs = macs;
   }
 
   struct AttentionData {
@@ -335,14 +347,15 @@ class Builder {
 }  // namespace
 
 std::vector<std::string_view> kernel_names() {
-  return {"matmul",    "encode",  "decode", "quantize_column", "rms_norm", "layer_norm", "add",      "scale",
-          "scale_add", "softcap", "gated",  "softmax",         "max",      "rope",       "attention"};
+  return {"matmul", "fast_bf16", "encode", "decode",  "quantize_column", "rms_norm", "layer_norm", "add",
+          "scale",  "scale_add", "softcap", "gated", "softmax",         "max",      "rope",       "attention"};
 }
 
 std::vector<KernelCase> kernel_cases(const KernelTable& table, const KernelBenchOptions& options,
                                      std::shared_ptr<KernelData> data) {
   Builder builder(table, options, std::move(data));
   builder.matmuls();
+  builder.fast_bf16_matmuls();
   builder.encoders();
   builder.decoders();
   if (options.formats.empty()) {  // kernels that know no format

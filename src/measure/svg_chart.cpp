@@ -15,7 +15,7 @@ constexpr int kWidth = 760, kRight = 16, kTop = 12, kBottom = 44;
 // Short and without an exponent where that is readable.
 std::string number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+  std::snprintf(text, sizeof text, value >= 10'000 && value < 1e9 ? "%.0f" : "%.4g", value);
   return text;
 }
 std::string pixels(double value) {
@@ -164,10 +164,40 @@ void SvgChart::box(double x0, double y0, double x1, double y1, int series, std::
 }
 
 void SvgChart::label(double x, double y, std::string_view text) {
-  svg_ += concat("<text x=\"", pixels(x_at(x)), "\" y=\"", pixels(y_at(y)), "\" dx=\"6\" dy=\"-6\">",
-                 html_text(text), "</text>\n");
+  labels_.push_back({x_at(x), y_at(y), std::string(text)});
 }
 
-std::string SvgChart::finish() { return std::move(svg_) + "</svg>\n"; }
+// Each goes to the free place nearest above or below its point, or to the point itself where there is none.
+void SvgChart::draw_labels() {
+  constexpr double kCharacter = 7, kLine = 13, kGap = 6;
+  constexpr int kTries = 24;
+  struct Place {
+    double left, right, y;  // y: the baseline
+  };
+  std::vector<Place> taken;
+  for (const Label& label : labels_) {
+    const double width = kCharacter * double(label.text.size());
+    const bool fits = label.x + kGap + width < kWidth;
+    const double left = fits ? label.x + kGap : std::max(0.0, label.x - kGap - width);
+    Place place{left, left + width, label.y - kGap};
+    for (int attempt = 0; attempt < kTries; ++attempt) {
+      const double y = label.y - kGap + kLine * ((attempt + 1) / 2) * (attempt % 2 ? 1 : -1);
+      const auto meets = [&](const Place& other) {
+        return place.left < other.right && other.left < place.right && std::fabs(y - other.y) < kLine;
+      };
+      if (y < kTop || y > height_ - kBottom || std::any_of(taken.begin(), taken.end(), meets)) continue;
+      place.y = y;
+      break;
+    }
+    taken.push_back(place);
+    svg_ += concat("<text x=\"", pixels(fits ? left : place.right), fits ? "\"" : "\" class=\"end\"", " y=\"",
+                   pixels(place.y), "\">", html_text(label.text), "</text>\n");
+  }
+}
+
+std::string SvgChart::finish() {
+  draw_labels();
+  return std::move(svg_) + "</svg>\n";
+}
 
 }  // namespace nibble

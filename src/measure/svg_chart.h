@@ -28,7 +28,8 @@ class SvgChart {
   void point(double x, double y, int series, std::string_view tip);
   void line(const std::vector<std::pair<double, double>>& points, int series, bool dashed = false);
   void box(double x0, double y0, double x1, double y1, int series, std::string_view tip);  // filled lightly
-  void label(double x, double y, std::string_view text);  // begins at the point
+  // Beside the point, moved where another label or the edge is in the way.
+  void label(double x, double y, std::string_view text);
   std::string finish();
 
   static constexpr int kSeries = 8;  // colours
@@ -37,9 +38,15 @@ class SvgChart {
   double x_at(double x) const;
   double y_at(double y) const;
   void draw_axes();
+  void draw_labels();
   ChartAxis x_, y_;
   std::vector<std::string> names_;
   int height_, left_;
+  struct Label {
+    double x, y;  // of its point, in pixels
+    std::string text;
+  };
+  std::vector<Label> labels_;
   std::string svg_;
 };
 

@@ -20,7 +20,8 @@ std::string ceilings_text(const Ceilings& ceilings, bool cached) {
   const std::string bytes = cached ? formatted("cache %.1f GB/s read, %.1f written", ceilings.cache_gb_per_s,
                                                ceilings.store_gb_per_s)
                                    : formatted("memory %.1f GB/s", ceilings.read_gb_per_s);
-  return bytes + formatted("; int8 %.1f, f32 %.1f GMAC/s", ceilings.int8_gmac_per_s, ceilings.f32_gmac_per_s);
+  const std::string bf16 = ceilings.bf16_gmac_per_s > 0 ? formatted(", bf16 %.1f", ceilings.bf16_gmac_per_s) : "";
+  return bytes + formatted("; int8 %.1f, f32 %.1f", ceilings.int8_gmac_per_s, ceilings.f32_gmac_per_s) + bf16 + " GMAC/s";
 }
 
 std::string model_line(const BenchRow& row) {
@@ -72,7 +73,7 @@ void write_row(const BenchRun& run, const BenchRow& row, int64_t batch, JsonWrit
   json.field("ceiling_cache_gb_per_s", row.ceilings.cache_gb_per_s)
       .field("ceiling_store_gb_per_s", row.ceilings.store_gb_per_s)
       .field("ceiling_int8_gmac_per_s", row.ceilings.int8_gmac_per_s);
-  json.field("ceiling_f32_gmac_per_s", row.ceilings.f32_gmac_per_s);
+  json.field("ceiling_f32_gmac_per_s", row.ceilings.f32_gmac_per_s).field("ceiling_bf16_gmac_per_s", row.ceilings.bf16_gmac_per_s);
 }
 
 }  // namespace
@@ -97,15 +98,15 @@ std::string bench_csv(const BenchRun& run) {
   text +=
       "gmac_per_s,gb_per_s,percent_of_ceiling,limited_by,read_gb_per_s,cache_gb_per_s,store_gb_per_s,int8_"
       "gmac_per_s,f32_"
-      "gmac_per_s\n";
+      "gmac_per_s,bf16_gmac_per_s\n";
   for (const BenchRow& row : run.rows) {
     text += kernels
                 ? formatted("%s,%s,%.1f,", row.name.c_str(), row.isa.c_str(), call_ns(row))
                 : formatted("%s,%.2f,%.2f,", row.name.c_str(), row.average_rate(), row.deviation_of_rate());
-    text += formatted("%.2f,%.2f,%.2f,%s,%.2f,%.2f,%.2f,%.1f,%.1f\n", row.gmac_per_s(), row.gb_per_s(),
+    text += formatted("%.2f,%.2f,%.2f,%s,%.2f,%.2f,%.2f,%.1f,%.1f,%.1f\n", row.gmac_per_s(), row.gb_per_s(),
                       row.percent_of_ceiling(), row.limited_by(), row.ceilings.read_gb_per_s,
                       row.ceilings.cache_gb_per_s, row.ceilings.store_gb_per_s, row.ceilings.int8_gmac_per_s,
-                      row.ceilings.f32_gmac_per_s);
+                      row.ceilings.f32_gmac_per_s, row.ceilings.bf16_gmac_per_s);
   }
   return text;
 }

@@ -27,6 +27,10 @@ constexpr Option kOptions[] = {
      "how keys and values are kept: q8_0 takes half the memory and rounds more", TO(engine.kv)},
     {"-b, --batch, --batch-size", "", kBatchRange, "N", kGenerate | kPerplexity | kImatrix, "prompt tokens computed in one pass", TO(engine.batch)},
 
+    {"--fast-bf16", "", kAny, "", kGenerate | kBench | kPerplexity,
+     "multiply BF16 weights by the processor's bf16 unit (AMX, AVX512-BF16): activations are rounded to bf16, so the bits are others",
+     TO(engine.fast_bf16)},
+
     {"-p, --prompt", "prompt", kAny, "TEXT", kTakesPrompt, "the text; else from --file, else from stdin", TO(text.prompt)},
     {"-f, --file", "", kAny, "FILE", kTakesPrompt, "read the text from a file; - is stdin", TO(text.prompt_file)},
     {"--chat", "", kAny, "", kRun, "the prompt is a user's message: apply the model's chat template", TO(text.chat)},

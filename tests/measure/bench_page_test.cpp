@@ -5,6 +5,7 @@
 
 #include <cctype>
 #include <cmath>
+#include <cstring>
 
 #include "measure/svg_chart.h"
 
@@ -112,6 +113,44 @@ TEST(AxisTicks, AreRoundAndInside) {
   }
   const std::vector<double> decades = axis_ticks({"", 1e-3, 1e5, true});
   EXPECT_EQ(decades.size(), 9u);
+}
+
+// Where labels stand: (x, y) as written, and whether the text ends there.
+struct Placed {
+  double x, y;
+  bool end;
+};
+std::vector<Placed> placed(const std::string& svg, const std::string& text) {
+  std::vector<Placed> found;
+  for (size_t at = 0; (at = svg.find(">" + text + "<", at)) != std::string::npos; ++at) {
+    const std::string element = svg.substr(svg.rfind("<text", at), at - svg.rfind("<text", at));
+    const auto number = [&](const char* name) { return std::stod(element.substr(element.find(name) + std::strlen(name))); };
+    found.push_back({number(" x=\""), number(" y=\""), element.find("class=\"end\"") != std::string::npos});
+  }
+  return found;
+}
+
+TEST(SvgChart, LabelsOfOnePlaceStandApart) {
+  SvgChart chart("", {"x", 0, 1}, {"y", 0, 1});
+  for (int i = 0; i < 5; ++i) chart.label(0.5, 0.5, "same place");
+  const std::vector<Placed> labels = placed(chart.finish(), "same place");
+  ASSERT_EQ(labels.size(), 5u);
+  for (size_t i = 0; i < labels.size(); ++i)
+    for (size_t j = 0; j < i; ++j) EXPECT_GE(std::fabs(labels[i].y - labels[j].y), 13.0) << i << " and " << j;
+}
+
+TEST(SvgChart, LabelsStayInsideTheEdges) {
+  SvgChart chart("", {"x", 0, 1}, {"y", 0, 1});
+  chart.label(1, 1, "at the right upper corner");
+  chart.label(0, 0, "left");
+  const std::string svg = chart.finish();
+  const std::vector<Placed> corner = placed(svg, "at the right upper corner"), left = placed(svg, "left");
+  ASSERT_EQ(corner.size(), 1u);
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(corner[0].end);
+  EXPECT_LT(corner[0].x, 760.0);
+  EXPECT_GE(corner[0].y, 12.0);
+  EXPECT_FALSE(left[0].end);
 }
 
 }  // namespace

@@ -143,6 +143,13 @@ TEST_F(Synthetic, AnUnknownIsaIsAnError) {
   EXPECT_NE(result.err.find("mmx"), std::string::npos);
 }
 
+TEST_F(Synthetic, FastBf16WhereTheProcessorLacksItIsAnError) {
+  const Finished result = run({"-n", "1", "--fast-bf16"}, {{"NIBBLE_FORCE_ISA", "scalar"}});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_NE(result.err.find("BF16"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("scalar"), std::string::npos) << result.err;
+}
+
 TEST_F(Synthetic, TokenizeAndBack) {
   const std::string text = "Grüße, 世界! \t tabs\n\nand  spaces 🙂 end";
   const Finished ids = run_nibble({"tokenize", model_}, text);

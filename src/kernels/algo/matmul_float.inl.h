@@ -41,7 +41,7 @@ NIBBLE_INLINE void step_float(const typename W::Element* const* w, const float* 
 // Row `index` of each of NR streams of `part` rows, times NC columns. Streams go on from row to row: memory delivers several at once
 // faster than one. Only the first columns bring them in.
 template <class W, int NR, int NC>
-NIBBLE_INLINE void tile_float(const MatmulArgs& args, int64_t part, int64_t index, int column) {
+NIBBLE_INLINE void tile_float(const MatmulArgs& args, int64_t part, int64_t index, int column, bool first) {
   using Element = typename W::Element;
   constexpr int64_t kLine = 64 / sizeof(Element);
   const Element* w[NR];
@@ -54,7 +54,7 @@ NIBBLE_INLINE void tile_float(const MatmulArgs& args, int64_t part, int64_t inde
   for (int r = 0; r < NR; ++r) for (int c = 0; c < NC; ++c) acc[r][c] = Isa::set_f(0);
   int64_t k = 0;
   for (; k + kLine <= args.length; k += kLine) {
-    if (column == 0)
+    if (first)
       for (int r = 0; r < NR; ++r) __builtin_prefetch(reinterpret_cast<const uint8_t*>(w[r] + k) + kAhead, 0, 2);
 #pragma GCC unroll 2
     for (int64_t j = 0; j < kLine; j += 16) step_float<W, NR, NC>(w, x, args.x_stride, k + j, acc);
@@ -70,9 +70,16 @@ NIBBLE_INLINE void tile_float(const MatmulArgs& args, int64_t part, int64_t inde
 
 template <class W, int NR, int MAX_COLUMNS>
 void rows_float(const MatmulArgs& args) {
+  constexpr int64_t kCached = 128 << 10;  // activations that stay in the second cache while all rows pass
   const int64_t part = (args.row_end - args.row_begin + NR - 1) / NR;
-  for (int64_t index = 0; index < part; ++index)
-    for_column_tiles<MAX_COLUMNS>(args.columns, [&]<int NC>(int column) { tile_float<W, NR, NC>(args, part, index, column); });
+  const int64_t fitting = kCached / args.length / MAX_COLUMNS * MAX_COLUMNS;
+  const int block = fitting < MAX_COLUMNS ? MAX_COLUMNS : int(fitting);
+  for (int begin = 0; begin < args.columns; begin += block) {
+    const int count = args.columns - begin < block ? args.columns - begin : block;
+    for (int64_t index = 0; index < part; ++index)
+      for_column_tiles<MAX_COLUMNS>(
+          count, [&]<int NC>(int column) { tile_float<W, NR, NC>(args, part, index, begin + column, column == 0); });
+  }
 }
 
 template <class W>
