@@ -8,7 +8,8 @@ set_target_properties(nibble_library PROPERTIES OUTPUT_NAME nibble EXPORT_NAME n
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} CXX_VISIBILITY_PRESET hidden)
 target_include_directories(nibble_library PUBLIC
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_compile_definitions(nibble_library PRIVATE NIBBLE_VERSION="${PROJECT_VERSION}")
+# NIBBLE_C_API_ONLY: the C++ parts of the public headers have the names of the layers below.
+target_compile_definitions(nibble_library PRIVATE NIBBLE_VERSION="${PROJECT_VERSION}" NIBBLE_C_API_ONLY)
 target_link_libraries(nibble_library PRIVATE $<BUILD_INTERFACE:nibble_engine> $<BUILD_INTERFACE:nibble_transform>)
 target_link_options(nibble_library PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/exports.map)
 set_target_properties(nibble_library PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/exports.map)

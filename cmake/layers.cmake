@@ -3,7 +3,7 @@
 function(nibble_layer name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/(main|target(_[a-z]+)?|c_api|c_api_weights)\\.cpp$")  # program; once per ISA; libnibble.so
+  list(FILTER sources EXCLUDE REGEX "/(main|target(_[a-z0-9]+)?|c_api|c_api_weights)\\.cpp$")  # program; once per ISA; libnibble.so
   if(sources)
     add_library(nibble_${name} STATIC ${sources})
     set(scope PUBLIC)

@@ -9,7 +9,6 @@
 #include <string>
 
 #include "base/error.h"
-#define NIBBLE_C_API_ONLY
 #include "nibble/nibble.h"
 
 namespace nibble {
