@@ -21,10 +21,16 @@ NIBBLE_INLINE void with_columns(int columns, const Body& body) {
   }
 }
 
+// Where one way of multiplying gives way to the next: measured (docs/performance.md, bench/crossover_bench.cpp).
 #if defined(NIBBLE_ISA_TILES)
-// From so many columns on: measured against the kernels of few columns and of panels (docs/performance.md).
-constexpr int least_tile_columns(ActivationKind kind) {
-  return kind == ActivationKind::kPer32 ? 4 : kind == ActivationKind::kPer256 ? 8 : 5;
+constexpr int most_row_columns(FormatId id) {
+  const bool fewer = kFormats[format_index(id)].activation == ActivationKind::kPer32 || id == FormatId::kIQ4_XS;
+  return fewer ? 3 : kMaxRowColumns;
+}
+constexpr int least_tile_columns(FormatId id) {
+  if (id == FormatId::kTQ2_0) return 3;
+  const ActivationKind kind = kFormats[format_index(id)].activation;
+  return kind == ActivationKind::kPer32 ? 12 : kind == ActivationKind::kPer256 ? 8 : 4;
 }
 
 template <ActivationKind KIND, class C>
@@ -36,6 +42,8 @@ NIBBLE_INLINE void matmul_tiles(const MatmulArgs& args) {
     else tiles_superblocks<C>(args);
   } else tiles_ternary<C>(args);
 }
+#else
+constexpr int most_row_columns(FormatId) { return kMaxRowColumns; }
 #endif
 
 template <FormatId ID>
@@ -44,9 +52,9 @@ void matmul(const MatmulArgs& args) {
   if (args.row_begin >= args.row_end || args.columns <= 0) return;
 #if defined(NIBBLE_ISA_TILES)
   if constexpr (kKind != ActivationKind::kFloat)
-    if (args.columns >= least_tile_columns(kKind) || args.interleave) return matmul_tiles<kKind, Codes<ID>>(args);
+    if (args.columns >= least_tile_columns(ID) || args.interleave) return matmul_tiles<kKind, Codes<ID>>(args);
 #endif
-  const bool many = args.columns > kMaxRowColumns || args.interleave;
+  const bool many = args.columns > most_row_columns(ID) || args.interleave;
   if constexpr (kKind == ActivationKind::kFloat) {
     matmul_float<FloatWeights<ID>>(args);
   } else if constexpr (kKind == ActivationKind::kPer32) {

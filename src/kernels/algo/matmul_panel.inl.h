@@ -158,6 +158,19 @@ NIBBLE_INLINE void store_sums(const MatmulArgs& args, const PanelScratch& scratc
         store_rows(args, row + p * kRowGroup, c, Isa::load_f(scratch.sums + c * kPanelRows + p * kRowGroup));
 }
 
+// Fetches the next panel while this one is read: as four streams that go on without gaps, which the machine's own prefetching follows.
+struct NextPanel {
+  const uint8_t* rows;
+  size_t row_bytes;
+  NIBBLE_INLINE NextPanel(const MatmulArgs& args, int64_t row)
+      : rows(args.weights + size_t(row + kPanelRows) * args.row_bytes), row_bytes(args.row_bytes) {}
+  // While `bytes` bytes at `offset` of row r of this panel are read.
+  NIBBLE_INLINE void fetch(int r, size_t offset, size_t bytes) const {
+    constexpr int kStreamRows = kPanelRows / 4;
+    prefetch(rows + size_t(r % 4 * kStreamRows) * row_bytes + offset * kStreamRows + size_t(r / 4) * bytes, bytes);
+  }
+};
+
 template <class C>
 void panel_superblocks(const MatmulArgs& args) {
   using Block = typename C::Block;
@@ -166,13 +179,14 @@ void panel_superblocks(const MatmulArgs& args) {
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);
+    const NextPanel ahead(args, row);
     for (int64_t superblock = 0; superblock < args.length / 256; ++superblock) {
       for (int p = 0; p < kPanels; ++p) {
         const Block* rows[kRowGroup];
         for (int r = 0; r < kRowGroup; ++r) {
           const int64_t clamped = clamp_row(args, row + p * kRowGroup + r);
           rows[r] = reinterpret_cast<const Block*>(args.weights + size_t(clamped) * args.row_bytes) + superblock;
-          prefetch(reinterpret_cast<const uint8_t*>(rows[r] + 2), sizeof(Block));
+          ahead.fetch(p * kRowGroup + r, size_t(superblock) * sizeof(Block), sizeof(Block));
         }
         unpack_superblock<C>(rows, panel, p);
       }
@@ -238,6 +252,7 @@ void panel_blocks(const MatmulArgs& args) {
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);
+    const NextPanel ahead(args, row);
     for (int64_t first = 0; first < blocks; first += 8) {
       const int count = int(blocks - first < 8 ? blocks - first : 8);
       for (int p = 0; p < kPanels; ++p) {
@@ -245,7 +260,7 @@ void panel_blocks(const MatmulArgs& args) {
         for (int r = 0; r < kRowGroup; ++r) {
           const int64_t clamped = clamp_row(args, row + p * kRowGroup + r);
           rows[r] = reinterpret_cast<const Block*>(args.weights + size_t(clamped) * args.row_bytes) + first;
-          prefetch(reinterpret_cast<const uint8_t*>(rows[r] + 16), 8 * sizeof(Block));
+          ahead.fetch(p * kRowGroup + r, size_t(first) * sizeof(Block), 8 * sizeof(Block));
         }
         unpack_blocks<C>(rows, count, panel, p);
       }
