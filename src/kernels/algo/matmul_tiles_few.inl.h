@@ -3,7 +3,7 @@
 // that the tile unit and the vector units work side by side. Two accumulators of each plane, as each product waits for the one
 // before: 32 rows times one tile of columns, or 16 rows times two.
 #pragma once
-#include "kernels/algo/matmul_tiles.inl.h"
+#include "kernels/algo/matmul_tiles_super.inl.h"
 
 namespace nibble {
 namespace {
@@ -19,9 +19,11 @@ struct TilePipeline {
     const typename C::Block* blocks[G][16];
     typename Planes<C>::Scales scales[G];
   };
+  // A load waits for an earlier store to an address that is equal in its lowest 12 bits: so aligned, a row's product never has those of an
+  // earlier row's total.
+  alignas(4096) Products products[2];
+  alignas(4096) Totals totals;
   alignas(64) uint8_t codes[G][kPlanes][4][16][64];  // (group, plane, step, row, k)
-  alignas(64) Products products[2];
-  alignas(64) Totals totals;
   Parts parts[3];
   Rows rows[2];
 };
