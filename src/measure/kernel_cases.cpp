@@ -112,7 +112,7 @@ class Builder {
   void encoders() {
     for (const Format& format : kFormats) {
       if (!wanted(format) || format.block_values == 1) continue;
-      if (format.id == FormatId::kI2_S || format.id == FormatId::kTQ2_0) {
+      if (format.id == FormatId::kI2_S || format.id == FormatId::kTQ2_0 || format.id == FormatId::kTQ1_0) {
         for (const int64_t values : kTernaryValues) ternary_encoder(format, values);
         continue;
       }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <queue>
 
-#include "formats/quant_reference.h"
 #include "transform/decode.h"
 #include "transform/encode.h"
 
@@ -65,7 +64,9 @@ Result<std::vector<FormatChoice>> measure_tensor(const PlannedTensor& planned, T
     NIBBLE_TRY(const uint64_t sample_bytes, format_bytes(format, values.size()));
     bytes.resize(sample_bytes);
     NIBBLE_CHECK_OK(encode_rows(pool, id, tensor.row_length(), values, bytes, importance));
-    NIBBLE_CHECK_OK(decode_reference(id, bytes, back));
+    const TensorView sample{.name = tensor.name, .format = &format, .rank = 2,
+                            .dims = {tensor.row_length(), values.size() / tensor.row_length(), 1, 1}, .bytes = bytes};
+    NIBBLE_CHECK_OK(decode_rows(sample, 0, back));
     double error = 0;
     for (size_t i = 0; i < values.size(); ++i)
       error += weight(i) * (double(values[i]) - back[i]) * (double(values[i]) - back[i]);

@@ -1,4 +1,4 @@
-// The kernels that write I2_S and TQ2_0 against the scalar reference, byte for byte.
+// The kernels that write ternary formats against the scalar reference, byte for byte.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,7 +67,7 @@ TEST_P(EncodeTernary, TernaryZeroTinyAndHugeValues) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, EncodeTernary, testing::Values(FormatId::kI2_S, FormatId::kTQ2_0),
+INSTANTIATE_TEST_SUITE_P(Formats, EncodeTernary, testing::Values(FormatId::kI2_S, FormatId::kTQ2_0, FormatId::kTQ1_0),
                          [](const auto& format) { return std::string(format_of(format.param).name); });
 
 TEST(EncodeKernels, KnowNoWeightsForTernaryFormats) {

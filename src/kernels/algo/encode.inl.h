@@ -347,6 +347,7 @@ bool encode_blocks_weighted(FormatId format, const float* values, const float* w
   if constexpr (!kWeighted) {
     if (format == FormatId::kI2_S) return encode_i2_s(values, blocks, out), true;
     if (format == FormatId::kTQ2_0) return encode_tq2_0(values, blocks, out), true;
+    if (format == FormatId::kTQ1_0) return encode_tq1_0(values, blocks, out), true;
   }
   const Batch batch = batch_of(format);
   if (batch.blocks == 0) return false;

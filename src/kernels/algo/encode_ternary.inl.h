@@ -1,4 +1,4 @@
-// Floats into I2_S and TQ2_0 by the absmean rule, to the bytes of the scalar reference (formats/quant_reference_ternary.cpp). Two passes
+// Floats into I2_S, TQ2_0 and TQ1_0 by the absmean rule, to the bytes of the scalar reference (formats/quant_reference_ternary.cpp). Two passes
 // over the values: their mean magnitude, half of which is the threshold; then codes, and the mean of those that are kept, the scale.
 #pragma once
 #include "formats/quant_formats.h"
@@ -80,15 +80,44 @@ void encode_i2_s(const float* values, int64_t blocks, uint8_t* out) {
   __builtin_memcpy(out + 32 * blocks, trailer, sizeof trailer);
 }
 
+NIBBLE_INLINE void encode_block(const float* values, BlockTQ2_0& block) {
+  const Isa::F32 threshold = Isa::set_f(threshold_of(values, 256));
+  LaneSum kept;
+  int count = encode_codes128<false>(values, threshold, block.qs, kept);
+  count += encode_codes128<false>(values + 128, threshold, block.qs + 32, kept);
+  const float scale = count > 0 ? float(kept.total() * 2 / double(count)) : 0.0f;
+  block.d = float_to_half(scale > 65504.0f ? 65504.0f : scale);
+}
+
 void encode_tq2_0(const float* values, int64_t blocks, uint8_t* out) {
-  auto* block = reinterpret_cast<BlockTQ2_0*>(out);
-  for (int64_t b = 0; b < blocks; ++b, ++block, values += 256) {
-    const Isa::F32 threshold = Isa::set_f(threshold_of(values, 256));
-    LaneSum kept;
-    int count = encode_codes128<false>(values, threshold, block->qs, kept);
-    count += encode_codes128<false>(values + 128, threshold, block->qs + 32, kept);
-    const float scale = count > 0 ? float(kept.total() * 2 / double(count)) : 0.0f;
-    block->d = float_to_half(scale > 65504.0f ? 65504.0f : scale);
+  auto* const block = reinterpret_cast<BlockTQ2_0*>(out);
+  for (int64_t b = 0; b < blocks; ++b) encode_block(values + 256 * b, block[b]);
+}
+
+// BYTES bytes of TRITS trits each, a byte's trits BYTES codes apart: their number of base 3, scaled from 243 to 256 and rounded up.
+template <int BYTES, int TRITS>
+NIBBLE_INLINE void pack_trits(const uint8_t* codes, uint8_t* out) {
+  for (int m = 0; m < BYTES; ++m) {
+    uint16_t number = 0;
+    for (int n = 0; n < 5; ++n) number = uint16_t(number * 3 + (n < TRITS ? codes[BYTES * n + m] : 0));
+    out[m] = uint8_t(uint16_t(number * 256 + 242) / 243);
+  }
+}
+
+// The codes and the scale of TQ2_0, packed more tightly.
+void encode_tq1_0(const float* values, int64_t blocks, uint8_t* out) {
+  auto* const block = reinterpret_cast<BlockTQ1_0*>(out);
+  for (int64_t b = 0; b < blocks; ++b) {
+    BlockTQ2_0 wide;
+    encode_block(values + 256 * b, wide);
+    alignas(64) uint8_t codes[256];
+    for (int half = 0; half < 2; ++half)
+      for (int k = 0; k < 4; ++k)
+        for (int m = 0; m < 32; ++m) codes[128 * half + 32 * k + m] = wide.qs[32 * half + m] >> 2 * k & 3;
+    pack_trits<32, 5>(codes, block[b].qs);
+    pack_trits<16, 5>(codes + 160, block[b].qs + 32);
+    pack_trits<4, 4>(codes + 240, block[b].qh);
+    block[b].d = wide.d;
   }
 }
 
