@@ -41,6 +41,19 @@ class QuantizeCli : public testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     return run_nibble(words);
   }
+  // The model with one F16 value of a tensor replaced by two bytes.
+  static void copy_with(const std::string& to, const char* tensor, int64_t index, std::string_view value) {
+    fs::copy_file(model(), to);
+    size_t offset = 0;
+    {
+      const auto file = GgufFile::open(to);
+      ASSERT_TRUE(file);
+      const TensorView& view = *file->find_tensor(tensor);
+      offset = read_file(to).find(std::string_view(reinterpret_cast<const char*>(view.bytes.data()), 64));
+    }
+    ASSERT_NE(offset, std::string::npos);
+    std::fstream(to, std::ios::in | std::ios::out | std::ios::binary).seekp(int64_t(offset) + 2 * index).write(value.data(), 2);
+  }
   static size_t files() {
     return size_t(std::distance(fs::directory_iterator(fs::path(model()).parent_path()), {}));
   }
@@ -231,18 +244,7 @@ TEST_F(QuantizeCli, AFileThatDoesNotFitIsAnErrorAndLeavesNothing) {
 
 TEST_F(QuantizeCli, WeightsThatAreNoNumbersAreRefusedByName) {
   const std::string broken = path("broken.gguf"), out = path("out.gguf");
-  fs::copy_file(model(), broken);
-  size_t offset = 0;
-  {
-    const auto file = GgufFile::open(broken);
-    ASSERT_TRUE(file);
-    const TensorView& tensor = *file->find_tensor("blk.2.ffn_up.weight");
-    offset = read_file(broken).find(std::string_view(reinterpret_cast<const char*>(tensor.bytes.data()), 64));
-  }
-  ASSERT_NE(offset, std::string::npos);
-  std::fstream(broken, std::ios::in | std::ios::out | std::ios::binary)
-      .seekp(int64_t(offset + 2 * 1234))
-      .write("\0\x7e", 2);
+  ASSERT_NO_FATAL_FAILURE(copy_with(broken, "blk.2.ffn_up.weight", 1234, std::string_view("\0\x7e", 2)));
   const Finished refused = run_nibble({"quantize", broken, out, "Q4_0"});
   EXPECT_EQ(refused.code, 5) << refused.err;
   EXPECT_TRUE(holds(refused.err, "blk.2.ffn_up.weight")) << refused.err;
@@ -255,19 +257,7 @@ TEST_F(QuantizeCli, WeightsThatAreNoNumbersAreRefusedByName) {
 
 TEST_F(QuantizeCli, TensorsThatStayAreLookedAtToo) {
   const std::string broken = path("broken.gguf"), out = path("out.gguf");
-  fs::copy_file(model(), broken);
-  size_t offset = 0;
-  {
-    const auto file = GgufFile::open(broken);
-    ASSERT_TRUE(file);
-    const std::string bytes = read_file(broken);
-    const TensorView& tensor = *file->find_tensor("blk.0.attn_q.weight");
-    offset = bytes.find(std::string_view(reinterpret_cast<const char*>(tensor.bytes.data()), 64));
-  }
-  ASSERT_NE(offset, std::string::npos);
-  std::fstream(broken, std::ios::in | std::ios::out | std::ios::binary)
-      .seekp(int64_t(offset + 2 * 77))
-      .write("\0\x7c", 2);
+  ASSERT_NO_FATAL_FAILURE(copy_with(broken, "blk.0.attn_q.weight", 77, std::string_view("\0\x7c", 2)));
   const Finished refused = run_nibble({"quantize", broken, out, "Q4_0", "--keep", "attn_q"});
   EXPECT_EQ(refused.code, 5) << refused.err;
   EXPECT_TRUE(holds(refused.err, "blk.0.attn_q.weight: value 77 is inf")) << refused.err;

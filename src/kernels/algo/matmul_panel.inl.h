@@ -158,15 +158,17 @@ NIBBLE_INLINE void store_sums(const MatmulArgs& args, const PanelScratch& scratc
         store_rows(args, row + p * kRowGroup, c, Isa::load_f(scratch.sums + c * kPanelRows + p * kRowGroup));
 }
 
-// Fetches the next panel while this one is read: as four streams that go on without gaps, which the machine's own prefetching follows.
-struct NextPanel {
+// Fetches the next ROWS rows while ROWS are read: as four streams that go on without gaps, which the machine's own prefetching follows. What
+// a program asks for itself occupies the few buffers between the first two caches for the whole way.
+template <int ROWS>
+struct NextRows {
   const uint8_t* rows;
   size_t row_bytes;
-  NIBBLE_INLINE NextPanel(const MatmulArgs& args, int64_t row)
-      : rows(args.weights + size_t(row + kPanelRows) * args.row_bytes), row_bytes(args.row_bytes) {}
-  // While `bytes` bytes at `offset` of row r of this panel are read.
+  NIBBLE_INLINE NextRows(const MatmulArgs& args, int64_t row)
+      : rows(args.weights + size_t(row + ROWS) * args.row_bytes), row_bytes(args.row_bytes) {}
+  // While `bytes` bytes at `offset` of row r of these are read.
   NIBBLE_INLINE void fetch(int r, size_t offset, size_t bytes) const {
-    constexpr int kStreamRows = kPanelRows / 4;
+    constexpr int kStreamRows = ROWS / 4;
     prefetch(rows + size_t(r % 4 * kStreamRows) * row_bytes + offset * kStreamRows + size_t(r / 4) * bytes, bytes);
   }
 };
@@ -179,7 +181,7 @@ void panel_superblocks(const MatmulArgs& args) {
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);
-    const NextPanel ahead(args, row);
+    const NextRows<kPanelRows> ahead(args, row);
     for (int64_t superblock = 0; superblock < args.length / 256; ++superblock) {
       for (int p = 0; p < kPanels; ++p) {
         const Block* rows[kRowGroup];
@@ -252,7 +254,7 @@ void panel_blocks(const MatmulArgs& args) {
   Panel panel;
   for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
     clear_sums(args, scratch);
-    const NextPanel ahead(args, row);
+    const NextRows<kPanelRows> ahead(args, row);
     for (int64_t first = 0; first < blocks; first += 8) {
       const int count = int(blocks - first < 8 ? blocks - first : 8);
       for (int p = 0; p < kPanels; ++p) {

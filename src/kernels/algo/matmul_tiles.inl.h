@@ -69,8 +69,8 @@ NIBBLE_INLINE void interleave_words(const MatmulArgs& args, const TileScratch& s
 // The rows that are worked on together, 16 a group; lanes beyond the end repeat the last row.
 struct TileRows {
   const uint8_t* at[kGroups][16];
-  size_t ahead;  // bytes to the same place of the next rows, which is prefetched while these are read
-  NIBBLE_INLINE TileRows(const MatmulArgs& args, int64_t row) : ahead(kGroups * 16 * args.row_bytes) {
+  NextRows<kGroups * 16> ahead;
+  NIBBLE_INLINE TileRows(const MatmulArgs& args, int64_t row) : ahead(args, row) {
     for (int64_t i = 0; i < kGroups * 16; ++i) at[i / 16][i % 16] = args.weights + size_t(clamp_row(args, row + i)) * args.row_bytes;
   }
   // Blocks of a group's rows, `offset` bytes from their starts.
@@ -78,7 +78,7 @@ struct TileRows {
   NIBBLE_INLINE void blocks(int g, size_t offset, const Block** out) const {
     for (int r = 0; r < 16; ++r) {
       out[r] = reinterpret_cast<const Block*>(at[g][r] + offset);
-      prefetch(at[g][r] + offset + ahead, COUNT * sizeof(Block));
+      ahead.fetch(16 * g + r, offset, COUNT * sizeof(Block));
     }
   }
 };
@@ -87,16 +87,21 @@ NIBBLE_INLINE void clear_totals(const TileScratch& s) {
   for (int64_t i = 0; i < s.tiles * kGroups * 16; ++i) Isa::store_f(s.totals + 16 * i, Isa::set_f(0));
 }
 
-// finish(total, first column) gives the result of 16 columns of a row.
+// Sixteen rows, from `row` on, of 16 columns, from `column` on: (row, column) to where the results lie.
+NIBBLE_INLINE void store_tile(const MatmulArgs& args, int64_t row, int64_t column, Isa::I32* v) {
+  if (row >= args.row_end) return;
+  Isa::transpose(v);
+  for (int c = 0; c < 16 && column + c < args.columns; ++c) store_rows(args, row, int(column) + c, Isa::bits_to_float(v[c]));
+}
+
+// finish(total, tile) gives the result of 16 columns of a row.
 template <class Finish>
 NIBBLE_INLINE void store_totals(const MatmulArgs& args, const TileScratch& s, int64_t row, const Finish& finish) {
   for (int64_t tile = 0; tile < s.tiles; ++tile)
-    for (int g = 0; g < kGroups && row + 16 * g < args.row_end; ++g) {
+    for (int g = 0; g < kGroups; ++g) {
       Isa::I32 v[16];
       for (int r = 0; r < 16; ++r) v[r] = finish(Isa::load_i(reinterpret_cast<int32_t*>(s.totals + ((tile * kGroups + g) * 16 + r) * 16)), tile);
-      Isa::transpose(v);
-      for (int c = 0; c < 16 && 16 * tile + c < args.columns; ++c)
-        store_rows(args, row + 16 * g, int(16 * tile) + c, Isa::bits_to_float(v[c]));
+      store_tile(args, row + 16 * g, 16 * tile, v);
     }
 }
 

@@ -53,17 +53,14 @@ __attribute__((noinline)) void few_prepare(const MatmulArgs& args, int64_t row, 
   }
 }
 
-// Meanwhile the next rows are fetched as four streams, `stride` bytes apart. Each goes on without gaps, so that the machine's own
-// prefetching takes over: what the program asks for itself occupies the few buffers between the first two caches for the whole way.
 template <class C, int T>
-__attribute__((noinline)) void few_fill(const typename TilePipeline<C, T>::Rows& rows, TilePipeline<C, T>& p, const uint8_t* ahead, size_t stride) {
-  constexpr size_t kBlock = sizeof(typename C::Block);
+__attribute__((noinline)) void few_fill(const typename TilePipeline<C, T>::Rows& rows, TilePipeline<C, T>& p, NextRows<32 / T> ahead, size_t offset) {
   for (int g = 0; g < 2 / T; ++g)
-    for (int r = 0; r < 16; r += 4, ahead += kBlock) {
+    for (int r = 0; r < 16; r += 4) {
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
         Planes<C>::row(rows.blocks[g][r + i], rows.scales[g], r + i, p.codes[g][0], p.codes[g][TilePipeline<C, T>::kPlanes - 1]);
-        prefetch(ahead + size_t(i) * stride, kBlock);
+        ahead.fetch(16 * g + r + i, offset, sizeof(typename C::Block));
       }
     }
 }
@@ -91,7 +88,6 @@ __attribute__((noinline)) void few_dot_and_add(const uint8_t* codes, const int8_
 template <class C, int T>
 void tiles_few(const MatmulArgs& args) {
   using Tiles = typename Isa::Tiles;
-  using Block = typename C::Block;
   constexpr bool kTwo = Planes<C>::kTwo;
   constexpr int kLast = kTwo ? 1 : 0, kRows = 32 / T;
   const TileScratch s = tile_scratch(args);
@@ -106,8 +102,7 @@ void tiles_few(const MatmulArgs& args) {
   // What is beyond the ends is computed and not used.
   for (int64_t unit = -1; unit <= units; ++unit) {
     if (unit >= 0) {
-      const uint8_t* const ahead = args.weights + size_t(fill.row + kRows) * args.row_bytes + size_t(fill.superblock) * (kRows / 4) * sizeof(Block);
-      few_fill<C, T>(p.rows[unit % 2], p, ahead, kRows / 4 * args.row_bytes);
+      few_fill<C, T>(p.rows[unit % 2], p, NextRows<kRows>(args, fill.row), size_t(fill.superblock) * sizeof(typename C::Block));
       advance(fill);
     }
     few_prepare<C, T>(args, prepare.row, prepare.superblock, p.rows[(unit + 1) % 2], p.parts[(unit + 1) % 3]);
@@ -133,9 +128,7 @@ void tiles_few(const MatmulArgs& args) {
         const int64_t row = add.row + (T == 1 ? 16 * part : 0), column = T == 1 ? 0 : 16 * part;
         Isa::I32 v[16];
         for (int r = 0; r < 16; ++r) v[r] = Isa::load_i(reinterpret_cast<const int32_t*>(p.totals[part][r]));
-        Isa::transpose(v);
-        for (int c = 0; row < args.row_end && c < 16 && column + c < args.columns; ++c)
-          store_rows(args, row, int(column) + c, Isa::bits_to_float(v[c]));
+        store_tile(args, row, column, v);
       }
     advance(add);
   }

@@ -17,6 +17,12 @@ NIBBLE_INLINE Isa::U8 signed_codes(Isa::U8 codes) {
 // A plane: (step of 64 values, row, k).
 using Plane = uint8_t (*)[16][64];
 
+// Calls step<STEP>() for the four steps of 64 values.
+template <class Step>
+NIBBLE_INLINE void four_steps(const Step& step) {
+  step.template operator()<0>(), step.template operator()<1>(), step.template operator()<2>(), step.template operator()<3>();
+}
+
 // What is multiplied in after the products of 256 values of 16 rows.
 template <int SUBS>
 struct TileParts {
@@ -49,8 +55,7 @@ struct Planes {
     Isa::I32 scales = Isa::set_i(1);
     uint8_t min_bytes[32];
     if constexpr (kTwo) scales = C::sub_scales(b, min_bytes);
-    step<0>(b, scales, r, low, high), step<1>(b, scales, r, low, high);
-    step<2>(b, scales, r, low, high), step<3>(b, scales, r, low, high);
+    four_steps([&]<int STEP>() { step<STEP>(b, scales, r, low, high); });
   }
 };
 
@@ -89,7 +94,7 @@ struct Planes<Codes<FormatId::kQ4_K>> {
     Isa::store_u8(high[STEP][row], {Isa::Tiles::lookup_halves(first + 16, second + 16, codes.v)});
   }
   static NIBBLE_INLINE void row(const BlockQ4_K* b, const Scales& s, int r, Plane low, Plane high) {
-    step<0>(b, s, r, low, high), step<1>(b, s, r, low, high), step<2>(b, s, r, low, high), step<3>(b, s, r, low, high);
+    four_steps([&]<int STEP>() { step<STEP>(b, s, r, low, high); });
   }
 };
 
@@ -110,7 +115,7 @@ struct Planes<Codes<FormatId::kQ5_K>> {
     Isa::store_u8(high[STEP][row], second);
   }
   static NIBBLE_INLINE void row(const BlockQ5_K* b, const Scales& s, int r, Plane low, Plane high) {
-    step<0>(b, s, r, low, high), step<1>(b, s, r, low, high), step<2>(b, s, r, low, high), step<3>(b, s, r, low, high);
+    four_steps([&]<int STEP>() { step<STEP>(b, s, r, low, high); });
   }
 };
 
@@ -135,7 +140,7 @@ struct Planes<Codes<FormatId::kQ2_K>> {
   static NIBBLE_INLINE void row(const BlockQ2_K* b, const Scales&, int r, Plane low, Plane) {
     uint8_t min_bytes[32];
     const Isa::I32 tables = Isa::mul(C::sub_scales(b, min_bytes), Isa::set_i(0x03020100));  // at most 3 * 15 a byte
-    step<0>(b, tables, r, low), step<1>(b, tables, r, low), step<2>(b, tables, r, low), step<3>(b, tables, r, low);
+    four_steps([&]<int STEP>() { step<STEP>(b, tables, r, low); });
   }
 };
 
