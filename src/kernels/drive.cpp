@@ -158,30 +158,39 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
 }
 
 // Whole parts (some tokens of a kv head), latest tokens first, as they see most; parts one by one in chunks where there are too few.
+// Where threads have enough to do all the same, a part is as many kv heads as go together: they lie side by side in a page.
 void Driver::plan_attention(std::span<const AttentionArgs> spans) {
-  constexpr int64_t kPartsPerThread = 8;
+  constexpr int64_t kItemsPerThread = 8;
   attention_items_.clear();
   attention_parts_.clear();
+  const auto group_of = [](const AttentionArgs& a) { return a.heads / a.kv_heads; };
+  const auto tokens_per_part = [&](const AttentionArgs& a) { return std::max(1, kAttentionBlockRows / group_of(a)); };
+  int64_t parts = 0, chunks_of_parts = 0;
+  for (const AttentionArgs& a : spans) {
+    const int64_t count = int64_t((a.tokens + tokens_per_part(a) - 1) / tokens_per_part(a)) * a.kv_heads;
+    const int64_t seen = a.window > 0 ? std::min(a.window, a.first_position + a.tokens) : a.first_position + a.tokens;
+    parts += count, chunks_of_parts += count * ((seen + kAttentionChunk - 1) / kAttentionChunk);
+  }
+  const int64_t enough = kItemsPerThread * pool_.threads();
+  const bool split = table_.attention_merge && pool_.threads() > 1 && parts < enough;
   size_t partial_floats = 0;
-  int64_t parts = 0;
-  const auto tokens_per_part = [](const AttentionArgs& a) { return std::max(1, kAttentionBlockRows / (a.heads / a.kv_heads)); };
-  for (const AttentionArgs& a : spans) parts += int64_t((a.tokens + tokens_per_part(a) - 1) / tokens_per_part(a)) * a.kv_heads;
-  const bool split = table_.attention_merge && pool_.threads() > 1 && parts < kPartsPerThread * pool_.threads();
   for (size_t i = 0; i < spans.size(); ++i) {
     const AttentionArgs& a = spans[i];
-    const int step = tokens_per_part(a);
-    for (int head = 0; head < a.kv_heads; ++head)
+    const int step = tokens_per_part(a), rows = std::min(step, a.tokens) * group_of(a);
+    const int64_t most_heads = a.tokens <= step ? std::max(1, kAttentionBlockRows / rows) : 1;
+    const auto heads = int(std::clamp((split ? chunks_of_parts : parts) / enough, int64_t(1), most_heads));
+    for (int head = 0; head < a.kv_heads; head += heads)
       for (int end = a.tokens; end > 0; end -= step) {
-        AttentionItem item{.span = int(i), .part = -1, .kv_head = head, .token_begin = std::max(0, end - step), .token_end = end,
-                           .first_chunk = 0, .chunk = 0};
+        AttentionItem item{.span = int(i), .part = -1, .kv_head_begin = head, .kv_head_end = std::min(head + heads, a.kv_heads),
+                           .token_begin = std::max(0, end - step), .token_end = end, .first_chunk = 0, .chunk = 0};
         const int64_t first = a.window > 0 ? std::max<int64_t>(0, a.first_position + item.token_begin + 1 - a.window) : 0;
         item.first_chunk = first / kAttentionChunk;
         const int64_t chunks = (a.first_position + end - 1) / kAttentionChunk + 1 - item.first_chunk;
         if (split && chunks > 1) {
           item.part = int(attention_parts_.size());
           attention_parts_.push_back({int(chunks), partial_floats});
-          const int64_t rows = int64_t(item.token_end - item.token_begin) * (a.heads / a.kv_heads);
-          partial_floats += size_t(chunks * rows * attention_partial_floats(a.head_dim));
+          const int64_t part_rows = int64_t(item.kv_head_end - head) * (end - item.token_begin) * group_of(a);
+          partial_floats += size_t(chunks * part_rows * attention_partial_floats(a.head_dim));
         }
         for (int64_t chunk = 0; chunk < (item.part < 0 ? 1 : chunks); ++chunk) {
           item.chunk = item.first_chunk + chunk;
@@ -209,7 +218,8 @@ void Driver::attention(std::span<const AttentionArgs> spans) {
     for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < attention_items_.size();) {
       const AttentionItem& item = attention_items_[i];
       AttentionArgs a = spans[size_t(item.span)];
-      a.kv_head = item.kv_head, a.token_begin = item.token_begin, a.token_end = item.token_end;
+      a.kv_head_begin = item.kv_head_begin, a.kv_head_end = item.kv_head_end;
+      a.token_begin = item.token_begin, a.token_end = item.token_end;
       a.scratch = scratch;
       if (item.part < 0) {
         table_.attention(a);

@@ -84,7 +84,7 @@ class Driver {
   // What a thread takes at once: a part, or one chunk of it.
   struct AttentionItem {
     int span, part;  // part: -1 where it is not cut in chunks
-    int kv_head, token_begin, token_end;
+    int kv_head_begin, kv_head_end, token_begin, token_end;
     int64_t first_chunk, chunk;
   };
   struct AttentionPart {

@@ -68,8 +68,9 @@ struct AttentionArgs {
   float softcap = 0;            // 0: none; else cap * tanh(s / cap)
   int64_t window = 0;           // 0: none
   const float* sinks = nullptr; // (heads): an extra logit per head that takes weight and adds no value, or null
-  // The part of the work: tokens [token_begin, token_end) of kv head `kv_head`.
-  int token_begin = 0, token_end = 0, kv_head = 0;
+  // The part of the work: tokens [token_begin, token_end) of kv heads [kv_head_begin, kv_head_end). Several heads only where all rows of
+  // the part fit kAttentionBlockRows. Rows of a part are in the order (kv head, token, head of the group).
+  int token_begin = 0, token_end = 0, kv_head_begin = 0, kv_head_end = 0;
   float* scratch = nullptr;     // attention_scratch_floats(head_dim) floats, 64-byte aligned, this thread's own
   // Not null: only chunks [chunk_begin, chunk_end), whose results stay here until attention_merge: (chunks from first_chunk on, rows of
   // the part) of attention_partial_floats each. Then no row sees anything before first_chunk.

@@ -98,7 +98,7 @@ void attend(const AttentionArgs& args, int token, int head) {
   const int64_t first = args.window > 0 ? std::max<int64_t>(0, last - args.window + 1) : 0;
   std::vector<double> weights, sums(size_t(dim), 0.0);
   for (int64_t p = first; p <= last; ++p) {
-    const uint16_t* const page = reinterpret_cast<const uint16_t*>(args.k_pages[p / kKvPageTokens]) + args.kv_head * dim * kKvPageTokens;
+    const uint16_t* const page = reinterpret_cast<const uint16_t*>(args.k_pages[p / kKvPageTokens]) + head / (args.heads / args.kv_heads) * dim * kKvPageTokens;
     double score = 0;
     for (int d = 0; d < dim; ++d)
       score += double(q[d]) * double(half_to_float(page[d * kKvPageTokens + p % kKvPageTokens]));
@@ -112,7 +112,7 @@ void attend(const AttentionArgs& args, int token, int head) {
     total = std::exp(double(args.sinks[head]) - maximum);
   for (double& weight : weights) total += weight = std::exp(weight - maximum);
   for (int64_t p = first; p <= last; ++p) {
-    const uint16_t* const page = reinterpret_cast<const uint16_t*>(args.v_pages[p / kKvPageTokens]) + args.kv_head * dim * kKvPageTokens;
+    const uint16_t* const page = reinterpret_cast<const uint16_t*>(args.v_pages[p / kKvPageTokens]) + head / (args.heads / args.kv_heads) * dim * kKvPageTokens;
     for (int d = 0; d < dim; ++d)
       sums[size_t(d)] +=
           weights[size_t(p - first)] * double(half_to_float(page[(p % kKvPageTokens) * dim + d]));
@@ -123,7 +123,7 @@ void attend(const AttentionArgs& args, int token, int head) {
 void attention(const AttentionArgs& args) {
   const int group = args.heads / args.kv_heads;
   for (int token = args.token_begin; token < args.token_end; ++token)
-    for (int head = args.kv_head * group; head < (args.kv_head + 1) * group; ++head)
+    for (int head = args.kv_head_begin * group; head < args.kv_head_end * group; ++head)
       attend(args, token, head);
 }
 

@@ -54,9 +54,10 @@ NIBBLE_INLINE void finish(QueryRow& row, bool has_sink, int head_dim) {
 
 // Row i of the part of the work that `args` names.
 NIBBLE_INLINE QueryRow query_row(const AttentionArgs& args, int i) {
-  const int group = args.heads / args.kv_heads;
-  const int token = args.token_begin + i / group, head = args.kv_head * group + i % group;
+  const int group = args.heads / args.kv_heads, rows_per_head = (args.token_end - args.token_begin) * group;
   QueryRow row;
+  row.kv_head = args.kv_head_begin + i / rows_per_head;
+  const int token = args.token_begin + i % rows_per_head / group, head = row.kv_head * group + i % group;
   row.q = args.q + token * args.q_stride + int64_t(head) * args.head_dim;
   row.out = args.out + token * args.out_stride + int64_t(head) * args.head_dim;
   row.end = args.first_position + token + 1;
@@ -66,7 +67,9 @@ NIBBLE_INLINE QueryRow query_row(const AttentionArgs& args, int i) {
   row.sink = args.sinks ? args.sinks[head] : 0;
   return row;
 }
-NIBBLE_INLINE int row_count(const AttentionArgs& args) { return (args.token_end - args.token_begin) * (args.heads / args.kv_heads); }
+NIBBLE_INLINE int row_count(const AttentionArgs& args) {
+  return (args.kv_head_end - args.kv_head_begin) * (args.token_end - args.token_begin) * (args.heads / args.kv_heads);
+}
 
 // Partial results of row i and an absolute chunk: head_dim values, the maximum, the sum; a sum of 0: the row sees nothing of it.
 NIBBLE_INLINE float* partial(const AttentionArgs& args, int64_t chunk, int i) {
@@ -75,10 +78,11 @@ NIBBLE_INLINE float* partial(const AttentionArgs& args, int64_t chunk, int i) {
 
 QueryTiles make_tiles(QueryRow* rows, int n, int64_t base) {
   QueryTiles tiles;
-  for (int first = 0; first < n; first += kTileRows) {
+  for (int first = 0; first < n; first += tiles.tile[tiles.count - 1].rows) {
     Tile& tile = tiles.tile[tiles.count++];
-    tile = {first, int(smaller(kTileRows, n - first)), kAttentionChunk, 0};
-    for (int r = first; r < first + tile.rows; ++r) {
+    tile = {rows[first].kv_head, first, 0, kAttentionChunk, 0};
+    for (int r = first; r < n && tile.rows < kTileRows && rows[r].kv_head == tile.kv_head; ++r) {
+      ++tile.rows;
       QueryRow& row = rows[r];
       row.from = int(larger(0, row.begin - base)), row.to = int(smaller(kAttentionChunk, row.end - base));
       if (row.from >= row.to) row.from = row.to = 0;

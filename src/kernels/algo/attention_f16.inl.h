@@ -11,13 +11,17 @@ NIBBLE_INLINE Isa::F32 load_value(const float* p) { return Isa::load_f(p); }
 NIBBLE_INLINE Isa::F32 load_value(const uint16_t* p, int n) { return Isa::load_half(p, n); }
 NIBBLE_INLINE Isa::F32 load_value(const float* p, int n) { return Isa::load_f(p, n); }
 
-// scores[r][j] = scale * (q . K[slot j]), j over 16 * kAttentionVectors slots from `slot` of one page.
+// Of a whole head, or of dimensions [from, to) with what was there added: products of q and K[slot j], j over 16 * kAttentionVectors
+// slots from `slot` of one page; times `scale` with the last dimension.
 template <int NR, class T>
-NIBBLE_INLINE void half_scores(const QueryRow* rows, const T* k, const void* ahead, int slot, int head_dim, float scale, float* scores) {
+NIBBLE_INLINE void half_scores(const QueryRow* rows, const T* k, const void* ahead, int slot, int from, int to, int head_dim, float scale,
+                               float* scores) {
   constexpr int kVectors = Isa::kAttentionVectors;
   Isa::F32 acc[NR][kVectors];
-  for (int r = 0; r < NR; ++r) for (int v = 0; v < kVectors; ++v) acc[r][v] = Isa::set_f(0);
-  for (int d = 0; d < head_dim; ++d) {
+  scores += slot;
+  for (int r = 0; r < NR; ++r)
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = from == 0 ? Isa::set_f(0) : Isa::load_f(scores + r * kAttentionChunk + 16 * v);
+  for (int d = from; d < to; ++d) {
     Isa::F32 keys[kVectors];
     for (int v = 0; v < kVectors; ++v) keys[v] = load_value(k + d * kKvPageTokens + slot + 16 * v);
     prefetch_lines<kVectors / 2>(ahead, (d * kKvPageTokens + slot) * int(sizeof(uint16_t)));
@@ -30,7 +34,7 @@ NIBBLE_INLINE void half_scores(const QueryRow* rows, const T* k, const void* ahe
   }
   for (int r = 0; r < NR; ++r)
     for (int v = 0; v < kVectors; ++v)
-      Isa::store_f(scores + r * kAttentionChunk + slot + 16 * v, Isa::mul(acc[r][v], Isa::set_f(scale)));
+      Isa::store_f(scores + r * kAttentionChunk + 16 * v, to == head_dim ? Isa::mul(acc[r][v], Isa::set_f(scale)) : acc[r][v]);
 }
 
 // values[r][d] += sum over `count` positions of p[r][j] * V[j][d], for NV vectors of d. v: the first position's, `stride` values each;
@@ -61,44 +65,60 @@ struct HalfCache {
   HalfCache(const AttentionArgs& a, float* scratch) : args(a), wide(scratch), padded(padded_head(a.head_dim)) {}
   void set_rows(const QueryRow*, int) {}
 
-  const uint16_t* part(const uint8_t* const* pages, int64_t position) const {
-    return reinterpret_cast<const uint16_t*>(pages[position / kKvPageTokens]) + int64_t(args.kv_head) * args.head_dim * kKvPageTokens;
+  const uint16_t* part(const uint8_t* const* pages, int64_t position, int kv_head) const {
+    return reinterpret_cast<const uint16_t*>(pages[position / kKvPageTokens]) + int64_t(kv_head) * args.head_dim * kKvPageTokens;
   }
 
   template <class T>
-  void page_scores(const QueryRow* rows, const Tile& tile, const T* k, const void* ahead, int at, float* scores) const {
+  void page_scores(const QueryRow* rows, const Tile& tile, const T* k, const void* ahead, int from, int to, int at, float* scores) const {
     constexpr int kStep = 16 * Isa::kAttentionVectors;
     for (int slot = 0; slot < kKvPageTokens; slot += kStep) {
       if (at + slot + kStep <= tile.from || at + slot >= tile.to) continue;
       with_rows<kTileRows>(tile.rows, [&](auto n) {
-        half_scores<decltype(n)::value>(rows + tile.first, k, ahead, slot, args.head_dim, args.scale,
+        half_scores<decltype(n)::value>(rows + tile.first, k, ahead, slot, from, to, args.head_dim, args.scale,
                                         scores + tile.first * kAttentionChunk + at);
       });
     }
   }
 
-  void scores(const QueryRow* rows, const QueryTiles& tiles, int64_t base, float* scores) {
-    for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens) {
-      const uint16_t* k = part(args.k_pages, base + at);
-      if (tiles.count == 1) {
-        const bool last = at + kKvPageTokens >= tiles.to;
-        const void* ahead = last ? part(args.v_pages, base + tiles.from) : part(args.k_pages, base + at + kKvPageTokens);
-        page_scores(rows, tiles.tile[0], k, ahead, at, scores);
-        continue;
-      }
-      for (int i = 0; i < args.head_dim * kKvPageTokens; i += 16) Isa::store_f(wide + i, Isa::load_half(k + i));
-      for (int t = 0; t < tiles.count; ++t) page_scores(rows, tiles.tile[t], wide, nullptr, at, scores);
-    }
+  // A head's part of the page at offset `at`, of which kTurn values are read now and the next ones come after other heads' turns: where
+  // these begin, less what lies before them.
+  static constexpr int kTurn = 1024;
+  const uint16_t* next_turn(const uint8_t* const* pages, const Tile& tile, const uint16_t* part_now, int done, int64_t base, int at) const {
+    if (done + kTurn < args.head_dim * kKvPageTokens) return part_now + kTurn;
+    return at + kKvPageTokens < tile.to ? part(pages, base + at + kKvPageTokens, tile.kv_head) - done : nullptr;
   }
 
-  // v: the page; `stride` values a position.
+  void scores(const QueryRow* rows, const QueryTiles& tiles, int64_t base, float* scores) {
+    for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens)
+      for (int t = 0, next; t < tiles.count; t = next) {
+        next = tiles.next_streams(t);
+        if (next > t) {
+          for (int d = 0; d < args.head_dim; d += kTurn / kKvPageTokens)
+            for (int i = t; i < next; ++i) {
+              const uint16_t* k = part(args.k_pages, base + at, tiles.tile[i].kv_head);
+              page_scores(rows, tiles.tile[i], k, next_turn(args.k_pages, tiles.tile[i], k, d * kKvPageTokens, base, at), d,
+                          int(smaller(d + kTurn / kKvPageTokens, args.head_dim)), at, scores);
+            }
+          continue;
+        }
+        next = tiles.next_head(t);
+        const uint16_t* k = part(args.k_pages, base + at, tiles.tile[t].kv_head);
+        for (int i = 0; i < args.head_dim * kKvPageTokens; i += 16) Isa::store_f(wide + i, Isa::load_half(k + i));
+        for (; t < next; ++t) page_scores(rows, tiles.tile[t], wide, nullptr, 0, args.head_dim, at, scores);
+      }
+  }
+
+  // Positions [from, to) of the page at offset `at`. v: the page; `stride` values a position.
   template <class T>
-  void page_values(const Tile& tile, const T* v, const void* ahead, int stride, int at, const float* weights, float* values) const {
+  void page_values(const Tile& tile, const T* v, const void* ahead, int stride, int from, int to, int at, const float* weights,
+                   float* values) const {
     constexpr int kVectors = Isa::kAttentionVectors;
-    const int first = int(larger(at, tile.from)), count = int(smaller(at + kKvPageTokens, tile.to)) - first;
+    const int first = int(larger(at + from, tile.from)), count = int(smaller(at + to, tile.to)) - first;
     if (count <= 0) return;
     const float* p = weights + tile.first * kAttentionChunk + first;
     v += int64_t(first - at) * stride;
+    if (ahead) ahead = static_cast<const uint16_t*>(ahead) + int64_t(first - at) * stride;
     values += tile.first * padded;
     with_rows<kTileRows>(tile.rows, [&](auto n) {
       constexpr int kRows = decltype(n)::value;
@@ -111,20 +131,28 @@ struct HalfCache {
   }
 
   void values(const QueryTiles& tiles, int64_t base, const float* weights, float* values) {
-    for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens) {
-      const uint16_t* v = part(args.v_pages, base + at);
-      if (tiles.count == 1) {
-        const void* ahead = at + kKvPageTokens < tiles.to ? part(args.v_pages, base + at + kKvPageTokens) : nullptr;
-        page_values(tiles.tile[0], v, ahead, args.head_dim, at, weights, values);
-        continue;
+    const int turn = int(larger(1, kTurn / args.head_dim));  // positions
+    for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens)
+      for (int t = 0, next; t < tiles.count; t = next) {
+        next = tiles.next_streams(t);
+        if (next > t) {
+          for (int j = 0; j < kKvPageTokens; j += turn)
+            for (int i = t; i < next; ++i) {
+              const uint16_t* v = part(args.v_pages, base + at, tiles.tile[i].kv_head);
+              page_values(tiles.tile[i], v, next_turn(args.v_pages, tiles.tile[i], v, j * args.head_dim, base, at), args.head_dim, j,
+                          int(smaller(j + turn, kKvPageTokens)), at, weights, values);
+            }
+          continue;
+        }
+        next = tiles.next_head(t);
+        const uint16_t* v = part(args.v_pages, base + at, tiles.tile[t].kv_head);
+        const int first = int(larger(at, tiles.from)) - at, end = int(smaller(kKvPageTokens, tiles.to - at));
+        for (int j = first; j < end; ++j)
+          for_vectors(args.head_dim, [&](int64_t d, int n) {
+            Isa::store_f(wide + j * padded + d, n == 16 ? Isa::load_half(v + j * args.head_dim + d) : Isa::load_half(v + j * args.head_dim + d, n));
+          });
+        for (; t < next; ++t) page_values(tiles.tile[t], wide, nullptr, padded, 0, kKvPageTokens, at, weights, values);
       }
-      const int first = int(larger(at, tiles.from)) - at, end = int(smaller(kKvPageTokens, tiles.to - at));
-      for (int j = first; j < end; ++j)
-        for_vectors(args.head_dim, [&](int64_t d, int n) {
-          Isa::store_f(wide + j * padded + d, n == 16 ? Isa::load_half(v + j * args.head_dim + d) : Isa::load_half(v + j * args.head_dim + d, n));
-        });
-      for (int t = 0; t < tiles.count; ++t) page_values(tiles.tile[t], wide, nullptr, padded, at, weights, values);
-    }
   }
 };
 

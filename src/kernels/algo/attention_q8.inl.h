@@ -79,7 +79,7 @@ struct Q8Cache {
     q_codes = reinterpret_cast<int8_t*>(weights + kTileRows * kAttentionChunk);
   }
   int width(int block) const { return int(smaller(32, padded - 32 * block)); }
-  Q8Part part(const uint8_t* const* pages, int64_t position) const { return {pages[position / kKvPageTokens], args.kv_head, args.head_dim}; }
+  Q8Part part(const uint8_t* const* pages, int64_t position, int kv_head) const { return {pages[position / kKvPageTokens], kv_head, args.head_dim}; }
 
   void set_rows(const QueryRow* rows, int n) {
     for (int r = 0; r < n; ++r)
@@ -97,12 +97,13 @@ struct Q8Cache {
     constexpr int kStep = 16 * Isa::kAttentionVectors;
     for (int at = tiles.from / kStep * kStep; at < tiles.to; at += kStep) {
       const int slot = at % kKvPageTokens;
-      const Q8Part k = part(args.k_pages, base + at);
-      const uint8_t* ahead = nullptr;
-      if (tiles.count == 1) ahead = at + kKvPageTokens < tiles.to ? part(args.k_pages, base + at + kKvPageTokens).codes + 4 * slot : nullptr;
       for (int t = 0; t < tiles.count; ++t) {
         const Tile& tile = tiles.tile[t];
         if (at + kStep <= tile.from || at >= tile.to) continue;
+        const Q8Part k = part(args.k_pages, base + at, tile.kv_head);
+        const uint8_t* ahead = nullptr;
+        if (t + 1 < tiles.count) ahead = part(args.k_pages, base + at, tiles.tile[t + 1].kv_head).codes + 4 * slot;
+        else if (at + kKvPageTokens < tiles.to) ahead = part(args.k_pages, base + at + kKvPageTokens, tiles.tile[0].kv_head).codes + 4 * slot;
         for (int b = 0; b < blocks; ++b) {
           const int64_t block = 32 * b * kKvPageTokens;
           with_rows<kTileRows>(tile.rows, [&](auto n) {
@@ -121,7 +122,7 @@ struct Q8Cache {
     Isa::F32 most[kTileRows], check = Isa::set_f(0);
     for (int r = 0; r < tile.rows; ++r) most[r] = Isa::set_f(0);
     for (int j = first; j < last; j += 16) {
-      const uint16_t* scales = part(args.v_pages, base + j).scales + block * kKvPageTokens + j % kKvPageTokens;
+      const uint16_t* scales = part(args.v_pages, base + j, tile.kv_head).scales + block * kKvPageTokens + j % kKvPageTokens;
       const Isa::F32 scale = j + 16 <= tile.to ? Isa::load_half(scales) : Isa::load_half(scales, tile.to - j);
       check = Isa::fma(scale, Isa::set_f(0), check);
       for (int r = 0; r < tile.rows; ++r) {
@@ -147,8 +148,8 @@ struct Q8Cache {
     for (int j = first; j < last;) {
       const int slot = j % kKvPageTokens, count = int(smaller(kKvPageTokens - slot, last - j));
       const int64_t offset = 32 * block * kKvPageTokens + 16 * NV * slot;
-      const uint8_t* ahead = prefetch && j + kKvPageTokens < last ? part(args.v_pages, base + j + kKvPageTokens).codes + offset : nullptr;
-      q8_values<NR, NV>(weights + j, part(args.v_pages, base + j).codes + offset, ahead, count / 2, acc);
+      const uint8_t* ahead = prefetch && j + kKvPageTokens < last ? part(args.v_pages, base + j + kKvPageTokens, tile.kv_head).codes + offset : nullptr;
+      q8_values<NR, NV>(weights + j, part(args.v_pages, base + j, tile.kv_head).codes + offset, ahead, count / 2, acc);
       j += count;
     }
     for (int r = 0; r < NR; ++r)

@@ -14,6 +14,7 @@ NIBBLE_INLINE int padded_head(int head_dim) { return (head_dim + 15) / 16 * 16; 
 struct QueryRow {
   const float* q;
   float* out;
+  int kv_head;
   int64_t begin, end;  // positions it sees
   int from, to;        // the same within the chunk at hand, as offsets in it; from == to: none
   float maximum, sum;  // running
@@ -23,15 +24,27 @@ struct QueryRow {
 
 inline constexpr int kTileRows = Isa::kAttentionRows;
 
-// Neighbouring rows, and the offsets of a chunk that any of them sees.
+// Neighbouring rows of a kv head, and the offsets of a chunk that any of them sees.
 struct Tile {
-  int first, rows;
+  int kv_head, first, rows;
   int from, to;
 };
 struct QueryTiles {
-  Tile tile[(kAttentionBlockRows + kTileRows - 1) / kTileRows];
+  Tile tile[kAttentionBlockRows];
   int count = 0;
   int from = kAttentionChunk, to = 0;  // of all tiles
+  // Behind the tiles from t on that share a kv head, and so what is read of the cache.
+  NIBBLE_INLINE int next_head(int t) const {
+    const int head = tile[t].kv_head;
+    while (t < count && tile[t].kv_head == head) ++t;
+    return t;
+  }
+  // Behind the at most four tiles from t on whose heads have no other tile; t itself where its head has.
+  NIBBLE_INLINE int next_streams(int t) const {
+    const int begin = t;
+    while (t < count && t < begin + 4 && next_head(t) == t + 1) ++t;
+    return t;
+  }
 };
 
 template <int N>
@@ -43,11 +56,11 @@ NIBBLE_INLINE void with_rows(int n, const Body& body) {
   if constexpr (MOST > 1) with_rows<MOST - 1>(n, body);
 }
 
-// The page that comes next: the hardware does not see where it lies.
+// What is read next of a part.
 template <int LINES>
 NIBBLE_INLINE void prefetch_lines(const void* page, int offset) {
   if (!page) return;
-  for (int i = 0; i < LINES; ++i) __builtin_prefetch(static_cast<const char*>(page) + offset + 64 * i);
+  for (int i = 0; i < LINES; ++i) __builtin_prefetch(static_cast<const char*>(page) + offset + 64 * i, 0, 2);
 }
 
 }  // namespace
