@@ -126,7 +126,7 @@ void Driver::matmul(const Output* outputs, int count, Columns& x) {
   for (AlignedBuffer& s : scratch_) s.reserve(scratch_bytes);
   // Threads take pieces as they finish them, ever smaller ones: a thread that shares its core does less, and nobody waits for it
   // long. Large first pieces keep streams long, and pay once for what all rows of a piece share.
-  constexpr int64_t kSmallestPiece = 4;
+  constexpr int64_t kSmallestPiece = 2;
   const int64_t total = grains[count];
   std::atomic<int64_t> next{0};
   const auto work = [&](int thread, int threads) {

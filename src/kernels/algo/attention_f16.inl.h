@@ -83,7 +83,7 @@ struct HalfCache {
 
   // A head's part of the page at offset `at`, of which kTurn values are read now and the next ones come after other heads' turns: where
   // these begin, less what lies before them.
-  static constexpr int kTurn = 1024;
+  static constexpr int kTurn = 512;
   const uint16_t* next_turn(const uint8_t* const* pages, const Tile& tile, const uint16_t* part_now, int done, int64_t base, int at) const {
     if (done + kTurn < args.head_dim * kKvPageTokens) return part_now + kTurn;
     return at + kKvPageTokens < tile.to ? part(pages, base + at + kKvPageTokens, tile.kv_head) - done : nullptr;

@@ -74,7 +74,7 @@ NIBBLE_INLINE void store_rows(const MatmulArgs& args, int64_t row, int column, I
 }
 
 NIBBLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, 2);
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
 }
 
 // 64 values of four rows times NC columns: sums over quarters 0 and 1 belong to the first block, over 2 and 3 to the second.

@@ -5,7 +5,7 @@
 namespace nibble {
 namespace {
 
-inline constexpr size_t kAhead = 1024;  // bytes, where a stream simply goes on
+inline constexpr size_t kAhead = 2048;  // bytes, where a stream simply goes on
 
 // Calls tile<NC>(first column) for all columns, in as few tiles of at most MAX as there must be, of sizes that differ by one at most:
 // a small tile waits for its own results.
