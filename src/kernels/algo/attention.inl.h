@@ -105,7 +105,7 @@ void attend_chunk(Cache& cache, const AttentionArgs& args, QueryRow* rows, int n
     cache.scores(rows, tiles, base, scores);
     for (int t = 0; t < tiles.count; ++t) {
       const Tile& tile = tiles.tile[t];
-      const int first = tile.from / 16 * 16, last = (tile.to + 15) / 16 * 16;
+      const int first = tile.first_group(), last = tile.end_group();
       for (int r = tile.first; r < tile.first + tile.rows; ++r) {
         float* x = scores + r * kAttentionChunk;
         if (rows[r].from < rows[r].to) results[r] = weigh(rows[r], x, first, last, args.softcap);

@@ -68,15 +68,17 @@ struct Q8Cache {
   float* products;   // (kTileRows, kAttentionChunk): weight times scale
   float* q_scales;   // (kAttentionBlockRows, blocks), times args.scale
   int32_t* q_start;  // (kAttentionBlockRows, blocks): takes back what the ISA's dot adds
-  int16_t* weights;  // (kTileRows, kAttentionChunk)
+  int32_t* sums;     // (kStreams, kTileRows, padded)
+  int16_t* weights;  // (kStreams, blocks, kTileRows, kAttentionChunk)
   int8_t* q_codes;   // (kAttentionBlockRows, padded)
 
   Q8Cache(const AttentionArgs& a, float* scratch) : args(a), padded(padded_head(a.head_dim)), blocks((a.head_dim + 31) / 32) {
     products = scratch;
     q_scales = products + kTileRows * kAttentionChunk;
     q_start = reinterpret_cast<int32_t*>(q_scales + kAttentionBlockRows * blocks);
-    weights = reinterpret_cast<int16_t*>(q_start + kAttentionBlockRows * blocks);
-    q_codes = reinterpret_cast<int8_t*>(weights + kTileRows * kAttentionChunk);
+    sums = q_start + kAttentionBlockRows * blocks;
+    weights = reinterpret_cast<int16_t*>(sums + kStreams * kTileRows * padded);
+    q_codes = reinterpret_cast<int8_t*>(weights + kStreams * kTileRows * blocks * kAttentionChunk);
   }
   int width(int block) const { return int(smaller(32, padded - 32 * block)); }
   Q8Part part(const uint8_t* const* pages, int64_t position, int kv_head) const { return {pages[position / kKvPageTokens], kv_head, args.head_dim}; }
@@ -86,39 +88,62 @@ struct Q8Cache {
       for (int b = 0; b < blocks; ++b) {
         alignas(64) float x[32] = {};
         for_vectors(smaller(32, args.head_dim - 32 * b), [&](int64_t d, int lanes) { store_n(x + d, load_n(rows[r].q + 32 * b + d, lanes), lanes); });
-        int16_t sums[2] = {};
-        const float scale = quantize_group(x, width(b), amax(x, 32), q_codes + r * padded + 32 * b, sums);
+        int16_t block_sums[2] = {};
+        const float scale = quantize_group(x, width(b), amax(x, 32), q_codes + r * padded + 32 * b, block_sums);
         q_scales[r * blocks + b] = scale * args.scale;
-        q_start[r * blocks + b] = -Isa::kSignedBias * (sums[0] + sums[1]);
+        q_start[r * blocks + b] = -Isa::kSignedBias * (block_sums[0] + block_sums[1]);
       }
+  }
+
+  // Tiles [begin, end), a block of each at a time: of heads that have one tile, as streams; or one of a head's.
+  struct Group {
+    int begin, end;
+    bool streams;
+  };
+  static NIBBLE_INLINE Group group_from(const QueryTiles& tiles, int t) {
+    const int end = tiles.next_streams(t);
+    return {t, end > t ? end : t + 1, end > t};
+  }
+  // What a stream reads after a part's block: the next block, or the next page's first.
+  const uint8_t* after(const uint8_t* const* pages, const Tile& tile, int block, int64_t base, int at) const {
+    if (block + 1 < blocks) return part(pages, base + at, tile.kv_head).codes + 32 * (block + 1) * kKvPageTokens;
+    return at + kKvPageTokens < tile.to ? part(pages, base + at + kKvPageTokens, tile.kv_head).codes : nullptr;
   }
 
   void scores(const QueryRow*, const QueryTiles& tiles, int64_t base, float* scores) {
-    constexpr int kStep = 16 * Isa::kAttentionVectors;
-    for (int at = tiles.from / kStep * kStep; at < tiles.to; at += kStep) {
-      const int slot = at % kKvPageTokens;
-      for (int t = 0; t < tiles.count; ++t) {
-        const Tile& tile = tiles.tile[t];
-        if (at + kStep <= tile.from || at >= tile.to) continue;
-        const Q8Part k = part(args.k_pages, base + at, tile.kv_head);
-        const uint8_t* ahead = nullptr;
-        if (t + 1 < tiles.count) ahead = part(args.k_pages, base + at, tiles.tile[t + 1].kv_head).codes + 4 * slot;
-        else if (at + kKvPageTokens < tiles.to) ahead = part(args.k_pages, base + at + kKvPageTokens, tiles.tile[0].kv_head).codes + 4 * slot;
-        for (int b = 0; b < blocks; ++b) {
-          const int64_t block = 32 * b * kKvPageTokens;
-          with_rows<kTileRows>(tile.rows, [&](auto n) {
-            q8_scores<decltype(n)::value>(q_codes + tile.first * padded + 32 * b, padded, q_scales + tile.first * blocks + b,
-                                          q_start + tile.first * blocks + b, blocks, k.codes + block + 4 * slot, ahead ? ahead + block : nullptr,
-                                          k.scales + b * kKvPageTokens + slot, width(b), b == 0, scores + tile.first * kAttentionChunk + at);
-          });
-        }
+    for (int at = tiles.from / kKvPageTokens * kKvPageTokens; at < tiles.to; at += kKvPageTokens)
+      for (Group g{}; g.end < tiles.count;) {
+        g = group_from(tiles, g.end);
+        for (int b = 0; b < blocks; ++b)
+          for (int t = g.begin; t < g.end; ++t)
+            page_scores(tiles.tile[t], b, base, at, g.streams ? after(args.k_pages, tiles.tile[t], b, base, at) : nullptr, scores);
       }
+  }
+
+  void page_scores(const Tile& tile, int b, int64_t base, int at, const uint8_t* ahead, float* scores) const {
+    constexpr int kStep = 16 * Isa::kAttentionVectors;
+    const Q8Part k = part(args.k_pages, base + at, tile.kv_head);
+    if (ahead) {
+      const int scales = b * kKvPageTokens * int(sizeof(uint16_t));
+      prefetch_lines<2>(part(args.v_pages, base + at, tile.kv_head).scales, scales);
+      if (at + kKvPageTokens < tile.to) prefetch_lines<2>(part(args.k_pages, base + at + kKvPageTokens, tile.kv_head).scales, scales);
+    }
+    for (int slot = 0; slot < kKvPageTokens; slot += kStep) {
+      if (at + slot + kStep <= tile.from || at + slot >= tile.to) continue;
+      with_rows<kTileRows>(tile.rows, [&](auto n) __attribute__((always_inline)) {
+        q8_scores<decltype(n)::value>(q_codes + tile.first * padded + 32 * b, padded, q_scales + tile.first * blocks + b,
+                                      q_start + tile.first * blocks + b, blocks, k.codes + 32 * b * kKvPageTokens + 4 * slot,
+                                      ahead ? ahead + 4 * slot : nullptr, k.scales + b * kKvPageTokens + slot, width(b), b == 0,
+                                      scores + tile.first * kAttentionChunk + at + slot);
+      });
     }
   }
 
-  // The tile's weights times the scales of V's block, as integers for [first, last); what one is worth goes to `unit`. A scale that is
-  // no number shows in `unit`.
-  void round_weights(const Tile& tile, int block, int64_t base, const float* p, int first, int last, float* unit) {
+  // The tile's weights times the scales of V's block, as integers; what one is worth goes to `unit`. A scale that is no number shows in
+  // `unit`. p: (rows of all tiles, kAttentionChunk)
+  void round_weights(const Tile& tile, int block, int64_t base, const float* p, int16_t* rounded, float* unit) {
+    const int first = tile.first_group(), last = tile.end_group();
+    p += tile.first * kAttentionChunk;
     Isa::F32 most[kTileRows], check = Isa::set_f(0);
     for (int r = 0; r < tile.rows; ++r) most[r] = Isa::set_f(0);
     for (int j = first; j < last; j += 16) {
@@ -137,40 +162,78 @@ struct Q8Cache {
       const Isa::F32 inverse = Isa::set_f(maximum > 1e-30f ? 32767.0f / maximum : 0.0f);
       unit[r] = maximum / 32767.0f + not_finite;
       for (int j = first; j < last; j += 16)
-        Isa::store_i16(weights + r * kAttentionChunk + j, Isa::round_to_int(Isa::mul(Isa::load_f(products + r * kAttentionChunk + j), inverse)));
+        Isa::store_i16(rounded + r * kAttentionChunk + j, Isa::round_to_int(Isa::mul(Isa::load_f(products + r * kAttentionChunk + j), inverse)));
     }
   }
 
+  // values[r][d] of a block = unit[r] * sum over the tile's positions of rounded weights times codes. Of positions [first, last), a part
+  // of them: what comes before and after is kept in `kept`.
   template <int NR, int NV>
-  void block_values(const Tile& tile, int block, int64_t base, int first, int last, bool prefetch, const float* unit, float* values) const {
+  void block_values(const Tile& tile, int block, int64_t base, int first, int last, const int16_t* rounded, const uint8_t* ahead, int32_t* kept,
+                    const float* unit, float* values) const {
     Isa::I32 acc[NR][NV];
     for (int r = 0; r < NR; ++r) for (int i = 0; i < NV; ++i) acc[r][i] = Isa::set_i(0);
+    if (first > tile.first_group())
+      for (int r = 0; r < NR; ++r) for (int i = 0; i < NV; ++i) acc[r][i] = Isa::load_i(kept + r * padded + 16 * i);
     for (int j = first; j < last;) {
       const int slot = j % kKvPageTokens, count = int(smaller(kKvPageTokens - slot, last - j));
-      const int64_t offset = 32 * block * kKvPageTokens + 16 * NV * slot;
-      const uint8_t* ahead = prefetch && j + kKvPageTokens < last ? part(args.v_pages, base + j + kKvPageTokens, tile.kv_head).codes + offset : nullptr;
-      q8_values<NR, NV>(weights + j, part(args.v_pages, base + j, tile.kv_head).codes + offset, ahead, count / 2, acc);
+      const int64_t offset = 16 * NV * slot;
+      q8_values<NR, NV>(rounded + j, part(args.v_pages, base + j, tile.kv_head).codes + 32 * block * kKvPageTokens + offset,
+                        ahead ? ahead + offset : nullptr, count / 2, acc);
       j += count;
     }
+    if (last < tile.end_group()) {
+      for (int r = 0; r < NR; ++r) for (int i = 0; i < NV; ++i) Isa::store_i(kept + r * padded + 16 * i, acc[r][i]);
+      return;
+    }
     for (int r = 0; r < NR; ++r)
-      for (int i = 0; i < NV; ++i)
-        Isa::store_f(values + (tile.first + r) * padded + 32 * block + 16 * i, Isa::mul(Isa::to_float(acc[r][i]), Isa::set_f(unit[r])));
+      for (int i = 0; i < NV; ++i) Isa::store_f(values + r * padded + 16 * i, Isa::mul(Isa::to_float(acc[r][i]), Isa::set_f(unit[r])));
+  }
+
+  NIBBLE_INLINE void block_values_of(const Tile& tile, int b, int64_t base, int first, int last, const int16_t* rounded, const uint8_t* ahead,
+                                     int32_t* kept, const float* unit, float* values) const {
+    values += tile.first * padded + 32 * b;
+    with_rows<kTileRows>(tile.rows, [&](auto n) __attribute__((always_inline)) {
+      constexpr int kRows = decltype(n)::value;
+      width(b) == 32 ? block_values<kRows, 2>(tile, b, base, first, last, rounded, ahead, kept, unit, values)
+                     : block_values<kRows, 1>(tile, b, base, first, last, rounded, ahead, kept, unit, values);
+    });
+  }
+
+  // One tile of several that share a head: a block of all pages at once, which stays in the cache.
+  void shared_values(const Tile& tile, int64_t base, const float* p, float* values) {
+    if (tile.from >= tile.to) return;
+    for (int b = 0; b < blocks; ++b) {
+      float unit[kTileRows];
+      round_weights(tile, b, base, p, weights, unit);
+      block_values_of(tile, b, base, tile.first_group(), tile.end_group(), weights, nullptr, nullptr, unit, values);
+    }
+  }
+
+  // A page of all tiles, all blocks of it, then the next page.
+  void stream_values(const QueryTiles& tiles, Group g, int64_t base, const float* p, float* values) {
+    float unit[kStreams][kMaxHeadDim / 32][kTileRows];
+    const auto rounded = [&](int t, int b) { return weights + ((t - g.begin) * blocks + b) * kTileRows * kAttentionChunk; };
+    int from = kAttentionChunk, to = 0;
+    for (int t = g.begin; t < g.end; ++t) {
+      from = int(smaller(from, tiles.tile[t].from)), to = int(larger(to, tiles.tile[t].to));
+      for (int b = 0; b < blocks; ++b) round_weights(tiles.tile[t], b, base, p, rounded(t, b), unit[t - g.begin][b]);
+    }
+    for (int at = from / kKvPageTokens * kKvPageTokens; at < to; at += kKvPageTokens)
+      for (int b = 0; b < blocks; ++b)
+        for (int t = g.begin; t < g.end; ++t) {
+          const Tile& tile = tiles.tile[t];
+          const int first = int(larger(at, tile.first_group())), last = int(smaller(at + kKvPageTokens, tile.end_group()));
+          if (first >= last) continue;
+          block_values_of(tile, b, base, first, last, rounded(t, b), after(args.v_pages, tile, b, base, at),
+                          sums + (t - g.begin) * kTileRows * padded + 32 * b, unit[t - g.begin][b], values);
+        }
   }
 
   void values(const QueryTiles& tiles, int64_t base, const float* p, float* values) {
-    for (int t = 0; t < tiles.count; ++t) {
-      const Tile& tile = tiles.tile[t];
-      if (tile.from >= tile.to) continue;
-      const int first = tile.from / 16 * 16, last = (tile.to + 15) / 16 * 16;
-      for (int b = 0; b < blocks; ++b) {
-        float unit[kTileRows];
-        round_weights(tile, b, base, p + tile.first * kAttentionChunk, first, last, unit);
-        with_rows<kTileRows>(tile.rows, [&](auto n) {
-          constexpr int kRows = decltype(n)::value;
-          width(b) == 32 ? block_values<kRows, 2>(tile, b, base, first, last, tiles.count == 1, unit, values)
-                         : block_values<kRows, 1>(tile, b, base, first, last, tiles.count == 1, unit, values);
-        });
-      }
+    for (Group g{}; g.end < tiles.count;) {
+      g = group_from(tiles, g.end);
+      g.streams ? stream_values(tiles, g, base, p, values) : shared_values(tiles.tile[g.begin], base, p, values);
     }
   }
 };

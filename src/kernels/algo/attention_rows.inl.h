@@ -23,11 +23,15 @@ struct QueryRow {
 };
 
 inline constexpr int kTileRows = Isa::kAttentionRows;
+inline constexpr int kStreams = kAttentionStreams;
 
 // Neighbouring rows of a kv head, and the offsets of a chunk that any of them sees.
 struct Tile {
   int kv_head, first, rows;
   int from, to;
+  // The same in whole groups of 16.
+  NIBBLE_INLINE int first_group() const { return from / 16 * 16; }
+  NIBBLE_INLINE int end_group() const { return (to + 15) / 16 * 16; }
 };
 struct QueryTiles {
   Tile tile[kAttentionBlockRows];
@@ -39,10 +43,11 @@ struct QueryTiles {
     while (t < count && tile[t].kv_head == head) ++t;
     return t;
   }
-  // Behind the at most four tiles from t on whose heads have no other tile; t itself where its head has.
+  // Behind the at most kStreams tiles from t on whose heads have no other tile; t itself where its head has. Their parts are read side by
+  // side, a piece of each at a time: memory delivers several streams at once faster than one.
   NIBBLE_INLINE int next_streams(int t) const {
     const int begin = t;
-    while (t < count && t < begin + 4 && next_head(t) == t + 1) ++t;
+    while (t < count && t < begin + kStreams && next_head(t) == t + 1) ++t;
     return t;
   }
 };
