@@ -16,20 +16,34 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     "neon_i8mm neon.h -march=armv8.2-a+dotprod+fp16+i8mm")
 endif()
 
+# What every object of kernels is compiled with. They index with ints of known range, a table may leave a helper unused on some ISA, and
+# g++ 12 warns falsely about uninitialized values in its own intrinsics. Instrumented by sanitizers and fully optimized, an object takes
+# it over ten minutes; and what is undefined is so in the scalar kernels too, which are the same algorithms.
+function(nibble_kernel_options name optimize result)
+  set(options ${optimize} -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion -Wno-unused-function -Wno-maybe-uninitialized
+    -Wno-uninitialized)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    list(APPEND options -O1)
+    if(NOT name STREQUAL "scalar")
+      list(APPEND options -fno-sanitize=undefined)
+    endif()
+  endif()
+  set(${result} ${options} PARENT_SCOPE)
+endfunction()
+
 nibble_layer(kernels DEPENDS base formats)
 set(isa_list "")
 foreach(row IN LISTS isas)
   separate_arguments(row UNIX_COMMAND "${row}")
   list(POP_FRONT row name header)
-  # Kernels index with ints of known range, a table may leave a helper unused on some ISA, and g++ 12 warns falsely about
-  # uninitialized values in its own intrinsics. Three objects: whoever changes one of them does not wait for the others.
+  # Three objects: whoever changes one of them does not wait for the others.
   foreach(part "kernels target -O3" "encode target_encode -O2" "decode target_decode -O3")
     separate_arguments(part)
     list(POP_FRONT part object source optimize)
+    nibble_kernel_options(${name} ${optimize} options)
     add_library(nibble_${object}_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/${source}.cpp)
     target_include_directories(nibble_${object}_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-    target_compile_options(nibble_${object}_${name} PRIVATE ${optimize} -fno-math-errno -fno-trapping-math -Wno-psabi
-      -Wno-conversion -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
+    target_compile_options(nibble_${object}_${name} PRIVATE ${options} ${row})
     target_compile_definitions(nibble_${object}_${name} PRIVATE NIBBLE_ISA_HEADER="kernels/isa/${header}"
       NIBBLE_ISA_NAME="${name}" NIBBLE_ISA_TABLE=kernel_table_${name} NIBBLE_ISA_ENCODE=encode_blocks_${name}
       NIBBLE_ISA_DECODE=decode_kernels_${name})
@@ -41,10 +55,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")  # the option --fast-bf16: obj
   foreach(row IN ITEMS "avx512 ${avx512} -mavx512bf16" "amx ${avx512} -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16")
     separate_arguments(row UNIX_COMMAND "${row}")
     list(POP_FRONT row name)
+    nibble_kernel_options(${name} -O3 options)
     add_library(nibble_bf16_${name} OBJECT ${CMAKE_SOURCE_DIR}/src/kernels/target_bf16.cpp)
     target_include_directories(nibble_bf16_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-    target_compile_options(nibble_bf16_${name} PRIVATE -O3 -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-conversion
-      -Wno-unused-function -Wno-maybe-uninitialized -Wno-uninitialized ${row})
+    target_compile_options(nibble_bf16_${name} PRIVATE ${options} ${row})
     target_compile_definitions(nibble_bf16_${name} PRIVATE NIBBLE_BF16_NAME="${name}_bf16" NIBBLE_BF16_UNIT=fast_bf16_${name})
     target_sources(nibble_kernels PRIVATE $<TARGET_OBJECTS:nibble_bf16_${name}>)
   endforeach()

@@ -34,7 +34,7 @@ void* AlignedBuffer::reserve(size_t bytes) {
 }
 
 size_t matmul_scratch_bytes(int64_t length, int columns) {
-  const int64_t padded = (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+  const int64_t padded = padded_column(length);
   constexpr int64_t kMaxPanelRows = 32, kTileColumns = 16;
   const int64_t whole_tiles = (columns + kTileColumns - 1) / kTileColumns * kTileColumns;
   // Corrections: one int32 per 4 codes for few columns, one per 16 for many. Or, for tiles: the codes again, scales and sums, at
@@ -59,15 +59,11 @@ void Columns::set(const float* x, int64_t length, int64_t stride, int columns) {
 
 Driver::Driver(const KernelTable& table, ThreadPool& pool) : table_(table), pool_(pool), scratch_(size_t(pool.threads())) {}
 
-namespace {
-int64_t padded_length(int64_t length) { return (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding; }
-}  // namespace
-
 void Driver::quantize(Columns& x, ActivationKind kind) {
   const auto index = size_t(kind);
   if (kind == ActivationKind::kFloat || x.quantized_[index]) return;
   x.quantized_[index] = true;
-  const int64_t padded = padded_length(x.length_), columns = x.columns_;
+  const int64_t padded = padded_column(x.length_), columns = x.columns_;
   auto& storage = x.storage_[index];
   auto* codes = storage.codes.get<int8_t>(size_t(columns * padded));
   auto* scales = storage.scales.get<float>(size_t(columns * padded / 32));
@@ -85,7 +81,7 @@ QuantizedColumns Driver::quantized(const Columns& x, ActivationKind kind) const 
   const auto view = [](const AlignedBuffer& buffer) { return buffer.data(); };
   return {static_cast<const int8_t*>(view(storage.codes)), static_cast<const float*>(view(storage.scales)),
           static_cast<const int16_t*>(view(storage.sums16)), static_cast<const int16_t*>(view(storage.sums32)),
-          padded_length(x.length_)};
+          padded_column(x.length_)};
 }
 
 float Driver::tensor_scale(const TensorView& weights) {

@@ -8,7 +8,7 @@
 namespace nibble {
 
 size_t fast_bf16_scratch_bytes(int64_t length, int columns) {
-  const int64_t padded = (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+  const int64_t padded = padded_column(length);
   constexpr int64_t kTileColumns = 32;
   const int64_t whole_tiles = (columns + kTileColumns - 1) / kTileColumns * kTileColumns;
   return size_t(whole_tiles) * (size_t(padded) * sizeof(uint16_t) + kBf16RowBlock * sizeof(float)) + 64;

@@ -11,8 +11,11 @@
 namespace nibble {
 
 // Activations of several tokens ("columns"), quantized for the formats of one ActivationKind.
-// P is the row length rounded up to kColumnPadding; codes and sums beyond the length are zero.
+// P is the row length rounded up to whole kColumnPadding; codes and sums beyond the length are zero.
 inline constexpr int kColumnPadding = 1024;
+__attribute__((always_inline)) inline constexpr int64_t padded_column(int64_t length) {
+  return (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+}
 struct QuantizedColumns {
   const int8_t* codes = nullptr;     // (columns, P): in [-127, 127]
   const float* scales = nullptr;     // (columns, P / 32): one per 32, per 256 or per column, the rest unused

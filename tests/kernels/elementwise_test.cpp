@@ -126,7 +126,7 @@ TEST(QuantizeColumn, SameOnEveryIsaAndWithinHalfAStep) {
     for (const int64_t n : {256, 768, 1280}) {
       std::vector<float> x = random_values(n, 2, uint32_t(n));
       std::fill(x.begin() + 32, x.begin() + 64, 0.0f);
-      const int64_t padded = (n + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+      const int64_t padded = padded_column(n);
       std::vector<int8_t> first;
       std::vector<float> first_scales;
       for (const KernelTable* table : available_kernels()) {

@@ -23,7 +23,7 @@ NIBBLE_INLINE float quantize_group(const float* x, int64_t n, float maximum, int
 }
 
 void quantize_column(ActivationKind kind, const float* x, int64_t length, int8_t* codes, float* scales, int16_t* sums16, int16_t* sums32) {
-  const int64_t padded = (length + kColumnPadding - 1) / kColumnPadding * kColumnPadding;
+  const int64_t padded = padded_column(length);
   const int64_t group = kind == ActivationKind::kPer32 ? 32 : kind == ActivationKind::kPer256 ? 256 : length;
   for (int64_t i = 0, g = 0; i < length; i += group, ++g) {
     const int64_t n = length - i < group ? length - i : group;
