@@ -132,6 +132,9 @@ const Shape kShapes[] = {
     {4, 2, 24, 20, 600, 13, 50, false}, {2, 1, 128, 0, 1, 0, 30, false},   {8, 2, 64, 511, 2, 0, 0, true},
     {4, 2, 64, 1500, 5, 128, 0, true},  {3, 3, 16, 63, 66, 64, 0, false},  {8, 1, 32, 1023, 3, 0, 0, true},
     {5, 1, 96, 600, 21, 0, 20, false},  {7, 1, 40, 1200, 5, 600, 0, false}, {71, 1, 64, 530, 2, 0, 0, false},
+    // Several kv heads a part: as streams, or with several tiles each.
+    {16, 16, 40, 2100, 1, 0, 0, true},  {32, 32, 24, 1100, 1, 700, 0, false}, {60, 20, 64, 1600, 3, 0, 0, false},
+    {32, 8, 128, 4097, 1, 0, 0, false}, {17, 17, 512, 600, 1, 0, 0, false},
 };
 
 class Attention : public testing::TestWithParam<std::tuple<int, KvType>> {
@@ -144,8 +147,8 @@ TEST_P(Attention, CloseToTheReference) {
   const Cache c = make_cache(kernels(), s, type);
   const std::vector<double> expected = reference(s, rounded(s, c));
   const std::vector<float> out = run(kernels(), s, c, 0, s.tokens);
-  // q8_0 rounds weights to 15 bits as well.
-  const double bound = type == KvType::kF16 ? 2e-5 : 1e-4;
+  // q8_0 rounds weights to 15 bits as well: 1.5e-5 of the largest each, times values of up to 4.
+  const double bound = type == KvType::kF16 ? 2e-5 : 2e-4;
   for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], bound) << "at " << i;
 }
 
