@@ -1,5 +1,6 @@
 // The C API of include/nibble/nibble.h over Engine and Session. The header's C++ part is left out here, as its
 // names are those of the layers below.
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -81,9 +82,12 @@ nibble_status nibble_engine_open(const char* path, const nibble_engine_options* 
     wanted.sessions = given.sessions;
     wanted.context = given.context;
     wanted.batch = given.batch;
-    if (given.kv != NIBBLE_KV_F16 && given.kv != NIBBLE_KV_Q8_0)
-      return fail(ErrorKind::kInvalidArgument, "kv is ", int(given.kv), ", wanted NIBBLE_KV_F16 or NIBBLE_KV_Q8_0");
-    wanted.kv = given.kv == NIBBLE_KV_Q8_0 ? KvType::kQ8_0 : KvType::kF16;
+    int kv;  // a C program may have put any number there, which C++ must not read as an enumerator
+    static_assert(sizeof kv == sizeof given.kv);
+    std::memcpy(&kv, &given.kv, sizeof kv);
+    if (kv != NIBBLE_KV_F16 && kv != NIBBLE_KV_Q8_0)
+      return fail(ErrorKind::kInvalidArgument, "kv is ", kv, ", wanted NIBBLE_KV_F16 or NIBBLE_KV_Q8_0");
+    wanted.kv = kv == NIBBLE_KV_Q8_0 ? KvType::kQ8_0 : KvType::kF16;
     NIBBLE_TRY(auto opened, Engine::open(path, wanted));
     *engine = new nibble_engine{std::move(opened)};
     return {};

@@ -169,7 +169,7 @@ struct NextRows {
   // While `bytes` bytes at `offset` of row r of these are read.
   NIBBLE_INLINE void fetch(int r, size_t offset, size_t bytes) const {
     constexpr int kStreamRows = ROWS / 4;
-    prefetch(rows + size_t(r % 4 * kStreamRows) * row_bytes + offset * kStreamRows + size_t(r / 4) * bytes, bytes);
+    prefetch<2>(rows + size_t(r % 4 * kStreamRows) * row_bytes + offset * kStreamRows + size_t(r / 4) * bytes, bytes);
   }
 };
 

@@ -73,8 +73,10 @@ NIBBLE_INLINE void store_rows(const MatmulArgs& args, int64_t row, int column, I
   else Isa::store_f(out, sums, int(args.row_end - row));
 }
 
+// To the first cache (LOCALITY 3) what is read soon, to the second (2) what is read after a panel's worth of work.
+template <int LOCALITY = 3>
 NIBBLE_INLINE void prefetch(const uint8_t* p, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i, 0, LOCALITY);
 }
 
 // 64 values of four rows times NC columns: sums over quarters 0 and 1 belong to the first block, over 2 and 3 to the second.

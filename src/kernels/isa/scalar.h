@@ -112,7 +112,12 @@ struct Isa {
   }
   template <int LOW, int HIGH, int MASK> static NIBBLE_INLINE U8 field_dup16(const void* p0, const void* p1) {
     const uint8_t *a = static_cast<const uint8_t*>(p0), *b = static_cast<const uint8_t*>(p1);
-    U8 r; BYTES r.v[i] = uint8_t(((i < 32 ? a : b)[i % 16] >> (i % 32 < 16 ? LOW : HIGH)) & MASK); return r;
+    U8 r;  // of `(i < 32 ? a : b)[i % 16]` g++ 12 makes a[...] for all i where it looks for undefined behaviour
+    for (int i = 0; i < 32; ++i) {
+      r.v[i] = uint8_t((a[i % 16] >> (i < 16 ? LOW : HIGH)) & MASK);
+      r.v[i + 32] = uint8_t((b[i % 16] >> (i < 16 ? LOW : HIGH)) & MASK);
+    }
+    return r;
   }
   template <int LOW, int HIGH> static NIBBLE_INLINE U8 shift_dup16(const void* p0, const void* p1) { return field_dup16<LOW, HIGH, 255>(p0, p1); }
   static NIBBLE_INLINE U8 load_2x32(const void* p0, const void* p1) {
