@@ -43,11 +43,10 @@ size_t matmul_scratch_bytes(int64_t length, int columns) {
 }
 
 size_t attention_scratch_floats(int head_dim) {
-  constexpr int kMaxTileRows = 4;  // the widest ISA's
   const int padded = (head_dim + 15) / 16 * 16, blocks = (head_dim + 31) / 32;
   const int page = padded * kKvPageTokens;  // widened
   // Products of a tile; sums and rounded weights of several; scales, starts and codes of q.
-  const int q8 = kMaxTileRows * (kAttentionChunk + kAttentionStreams * (padded + blocks * kAttentionChunk / 2)) +
+  const int q8 = kMaxAttentionRows * (kAttentionChunk + kAttentionStreams * (padded + blocks * kAttentionChunk / 2)) +
                  kAttentionBlockRows * (2 * blocks + padded / 4);
   return size_t(kAttentionBlockRows * (kAttentionChunk + padded) + std::max(page, q8));
 }

@@ -84,6 +84,7 @@ inline constexpr int kMaxHeadDim = 512;
 // Query rows (heads of a kv head times tokens) that share what is read and widened of the cache.
 inline constexpr int kAttentionBlockRows = 32;
 inline constexpr int kAttentionStreams = 4;  // kv heads that are read side by side where each has few rows
+inline constexpr int kMaxAttentionRows = 4;  // of them that an ISA computes together
 size_t attention_scratch_floats(int head_dim);
 __attribute__((always_inline)) inline constexpr int64_t attention_partial_floats(int head_dim) { return head_dim + 2; }
 

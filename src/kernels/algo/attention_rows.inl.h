@@ -23,6 +23,7 @@ struct QueryRow {
 };
 
 inline constexpr int kTileRows = Isa::kAttentionRows;
+static_assert(kTileRows <= kMaxAttentionRows);
 inline constexpr int kStreams = kAttentionStreams;
 
 // Neighbouring rows of a kv head, and the offsets of a chunk that any of them sees.
